@@ -3,9 +3,11 @@
 // it; read once at completion. Lives as long as its stream, on the worker's thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -73,6 +75,9 @@ struct StreamInfo {
   std::shared_ptr<const PeerMetadata> downstream_peer;  // who called, by metadata exchange
   std::optional<int> grpc_status;
   bool is_grpc = false;
+  // Set by istio.alpn before the router: ALPN offered upstream instead of the transport socket's
+  // list. Points into the filter's configuration, which outlives the stream.
+  std::span<const std::string> alpn_override;
 };
 
 }  // namespace sennit::proxy

@@ -10,22 +10,15 @@
 
 #include "mesh/model/mesh.h"
 #include "mesh/model/proxy.h"
+#include "xds/resource.h"
 
 namespace sennit::mesh {
 
-inline constexpr std::string_view kClusterType = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
-inline constexpr std::string_view kEndpointType =
-    "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
-inline constexpr std::string_view kListenerType = "type.googleapis.com/envoy.config.listener.v3.Listener";
-inline constexpr std::string_view kRouteType =
-    "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
-
-// A resource ready to be sent: serialised once, shared by every proxy that gets the same.
-struct XdsResource {
-  std::string name;
-  std::shared_ptr<const std::string> bytes;  // the serialised message (Any's value)
-  uint64_t hash = 0;                         // of bytes; its version
-};
+using xds::kClusterType;
+using xds::kEndpointType;
+using xds::kListenerType;
+using xds::kRouteType;
+using XdsResource = xds::Resource;
 
 // All clusters / listeners of the proxy, in a stable order.
 std::vector<XdsResource> translate_clusters(const Mesh& mesh, const Proxy& proxy);

@@ -62,7 +62,16 @@ class PendingStream {
   virtual ~PendingStream() = default;
 };
 
-// What a finished attempt tells outlier detection and the counters.
+// What else a stream's connection depends on.
+struct StreamOptions {
+  http::Protocol downstream = http::Protocol::Http11;
+  std::span<const std::string> alpn_override;
+  uint32_t priority = 0;       // the route's: whose circuit breaker thresholds count; 1 is high
+  std::string_view authority;  // the request's, for clusters with auto_sni; may hold a port
+};
+
+// What a finished attempt tells outlier detection and the counters. A reset, by either side, that
+// is not an overflow of ours is LocalReset; a 5xx other than 502, 503, 504 is Error5xx.
 enum class HostResult : uint8_t {
   Success, Error5xx, GatewayError /* 502, 503, 504 */, LocalConnectFailure, LocalTimeout, LocalReset,
 };
@@ -83,7 +92,17 @@ class WorkerCluster {
                                                     std::span<const std::string> alpn_override,
                                                     http::ResponseDecoder& decoder,
                                                     StreamRequestCallbacks& callbacks) = 0;
-  // The stream handed out by on_pool_ready is over; `result` feeds outlier detection.
+  // The same with everything that a stream may ask for.
+  virtual std::unique_ptr<PendingStream> new_stream_with(const HostPtr& host,
+                                                         const StreamOptions& options,
+                                                         http::ResponseDecoder& decoder,
+                                                         StreamRequestCallbacks& callbacks) {
+    return new_stream(host, options.downstream, options.alpn_override, decoder, callbacks);
+  }
+  // An attempt at `host` is over (also one whose pool failed: LocalConnectFailure); `result` feeds
+  // outlier detection. Counted here: rq_completed, rq_Nxx and rq_time where response_code is not 0.
+  // Counted by the pools: rq_total, rq_active, rq_pending_*, rq_cancelled, cx_*, none_healthy.
+  // Left to the router: rq_timeout, rq_per_try_timeout, rq_retry*, rq_rx_reset, rq_tx_reset.
   virtual void report(const HostPtr& host, HostResult result, int response_code,
                       std::chrono::milliseconds response_time) = 0;
 

@@ -3,14 +3,15 @@
 // many fields it has. Names are lower case (a codec lowers them; `raw_name` keeps what was sent
 // where preservation is on). HTTP/1 request and status lines appear as HTTP/2's pseudo-fields
 // (`:method`, `:path`, `:scheme`, `:authority`, `:status`), so that nothing above the codecs knows
-// which protocol carried a message. Repeated fields stay separate entries, in order.
+// which protocol carried a message. Repeated fields stay separate entries, in order. A map must be
+// used on one thread at a time. A value passed in may point into the map itself.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
-#include <vector>
 
 namespace sennit::http {
 
@@ -58,6 +59,10 @@ class HeaderMap {
   void add(HeaderId id, std::string_view value);
   void add(std::string_view name, std::string_view value);
   void add(HeaderId id, std::string_view name, std::string_view value);  // a codec that knows the id
+  // The same, keeping the name as the peer wrote it (as long as `name`; codecs with
+  // preserve_header_case on).
+  void add_preserved(HeaderId id, std::string_view name, std::string_view raw_name,
+                     std::string_view value);
   // Replaces all fields of the name by one (in the first one's place), or appends it.
   void set(HeaderId id, std::string_view value);
   void set(std::string_view name, std::string_view value);
@@ -84,9 +89,11 @@ class HeaderMap {
   std::string_view scheme() const { return get(HeaderId::Scheme).value_or(""); }
   int status() const;  // 0 where absent or malformed
 
-  size_t size() const { return entries_.size(); }
-  bool empty() const { return entries_.empty(); }
+  size_t size() const;
+  bool empty() const { return size() == 0; }
   Field operator[](size_t index) const;
+  // The name as the peer wrote it where that was kept; else the lower-case one.
+  std::string_view raw_name(size_t index) const;
   size_t byte_size() const;  // names + values, as the limits count them
   void clear();
 
@@ -109,9 +116,38 @@ class HeaderMap {
     HeaderId id;
     uint32_t name_offset, name_length;    // in the arena; unused where id is not None
     uint32_t value_offset, value_length;
+    uint32_t raw_offset;                  // of the name as sent, name_length long; or kNoRaw
   };
-  std::vector<Entry> entries_;
-  std::vector<char> arena_;
+  // Entries, arena and a set of the ids that are present. Emptied blocks wait on a short list of
+  // their thread's, so that a head usually costs no allocation at all.
+  struct Block;
+  static constexpr uint32_t kNoRaw = UINT32_MAX;
+
+  Block& block();
+  const Entry& entry(size_t index) const;
+  void erase_at(size_t index);
+  void recompute_present();
+  const Entry* find(HeaderId id) const;
+  const Entry* find(std::string_view name) const;
+  void replace_value(Entry& entry, std::string_view value);
+  static void release(Block* block);
+
+  Block* block_ = nullptr;  // none until the first field
 };
+
+template <typename Predicate>
+size_t HeaderMap::remove_if(Predicate&& predicate) {
+  size_t removed = 0;
+  for (size_t index = 0; index < size();) {
+    if (predicate((*this)[index])) {
+      erase_at(index);
+      ++removed;
+    } else {
+      ++index;
+    }
+  }
+  if (removed != 0) recompute_present();
+  return removed;
+}
 
 }  // namespace sennit::http

@@ -3,12 +3,17 @@
 // by `dispatch`, events come out by the callbacks; encoders write into the connection's output
 // buffer. Nothing here knows of routes, clusters or policies.
 //
-// Lifetimes: an encoder lives until its stream is reset or both directions have ended; the codec
-// tells by `on_stream_closed`/`on_reset` and does not touch the decoder afterwards.
+// Lifetimes: an encoder lives until its stream is reset or both directions have ended. Every stream
+// ends with exactly one `on_stream_closed`, however it ended: after the last byte both ways, after
+// `on_reset`, or from inside `reset()`. It may come from inside any encode call (the one that
+// completes the stream): owners put the deletion of their own objects off (EventLoop::defer_delete).
+// Afterwards the codec touches neither decoder nor callbacks. The codec itself may be given up from
+// inside its callbacks only by defer_delete, too.
 // Thread: the connection's.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/result.h"
@@ -158,7 +163,13 @@ class Codec {
   // Parses from the front of `input` and drains what it consumed. An error means: the connection
   // is beyond use; whatever must be said (a 400, a GOAWAY) is already in the output buffer; close
   // with FlushWrite. `end_stream`: the peer closed its writing side.
+  // Input that is left (a pipelined request whose turn has not come) stays in `input`; the codec
+  // holds reading disabled meanwhile, and the connection hands it over again when that is undone.
   virtual Status dispatch(net::Buffer& input, bool end_stream) = 0;
+  // Owners call this once when the connection is gone (RemoteClose or LocalClose): a response whose
+  // body ends with the connection is complete now; every other stream gets
+  // on_reset(ConnectionTermination). dispatch(..., end_stream = true) does the same.
+  virtual void on_connection_closed() {}
   virtual Protocol protocol() const = 0;
   // Streams open now.
   virtual size_t active_streams() const = 0;

@@ -22,11 +22,11 @@ struct TlsInfo {
   bool peer_certificate_validated = false;
   std::vector<std::string> peer_uri_sans;  // SPIFFE IDs
   std::vector<std::string> peer_dns_sans;
-  std::string peer_subject;                // RFC 2253
+  std::string peer_subject;  // RFC 2253
   std::string peer_issuer;
-  std::string peer_serial;                 // hex
-  std::string peer_certificate_sha256;     // hex
-  std::string peer_certificate_pem;        // URL-encoded where XFCC wants it, plain here
+  std::string peer_serial;              // hex
+  std::string peer_certificate_sha256;  // hex
+  std::string peer_certificate_pem;     // URL-encoded where XFCC wants it, plain here
   std::vector<std::string> local_uri_sans;
   std::vector<std::string> local_dns_sans;
   std::string local_subject;
@@ -55,10 +55,12 @@ class TransportSocket {
  public:
   virtual ~TransportSocket() = default;
 
-  // Reads into `input` until the socket is empty, the limit is reached, or the stream ends.
+  // Reads up to `limit` bytes into `input`. WouldBlock: the socket is empty now (bytes may have
+  // come all the same); Ok: there may be more; EndOfStream: that was all (bytes may have come).
   virtual IoResult read(int fd, Buffer& input, size_t limit) = 0;
   // Writes from the front of `output`, draining what went out. With `end_stream` and everything
-  // written, also closes the writing side (shutdown, close_notify).
+  // written, also closes the writing side (shutdown, close_notify). Ok: all is written (and
+  // closed); WouldBlock: call again when the socket is writable.
   virtual IoResult write(int fd, Buffer& output, bool end_stream) = 0;
   // The handshake, if any. Ok when it is done (at once for raw TCP); WouldBlock: call again when
   // the socket is ready; Error: see failure_reason().
@@ -74,10 +76,10 @@ class TransportSocket {
 std::unique_ptr<TransportSocket> make_raw_transport_socket();
 
 enum class ConnectionEvent {
-  Connected,         // TCP and the handshake are done; client side only reports it once
-  ConnectedTls,      // server side: the handshake is done
-  RemoteClose,       // the peer closed or reset, or the transport failed
-  LocalClose,        // close() was called
+  Connected,     // TCP and the handshake are done; client side only reports it once
+  ConnectedTls,  // server side: the handshake is done
+  RemoteClose,   // the peer closed or reset, or the transport failed
+  LocalClose,    // close() was called
 };
 
 enum class CloseType {
@@ -103,7 +105,7 @@ class ConnectionCallbacks {
 
 // Socket options of a connection; milliseconds and counts as the kernel takes them.
 struct TcpKeepalive {
-  uint32_t probes = 0;    // 0: the kernel's default
+  uint32_t probes = 0;  // 0: the kernel's default
   uint32_t time_s = 0;
   uint32_t interval_s = 0;
 };
@@ -111,7 +113,7 @@ struct ConnectOptions {
   Milliseconds connect_timeout{5000};
   bool keepalive = false;
   TcpKeepalive tcp_keepalive;
-  Address source;              // none: the kernel chooses
+  Address source;  // none: the kernel chooses
   bool no_delay = true;
 };
 
@@ -120,7 +122,8 @@ class Connection final : public DeferredDeletable, private IoHandler, private Fl
   // Server side: takes over an accepted socket. `input` may hold bytes already read from it
   // (a listener filter that could not peek).
   static std::unique_ptr<Connection> accepted(EventLoop& loop, UniqueFd fd, Address local,
-                                              Address remote, std::unique_ptr<TransportSocket> transport,
+                                              Address remote,
+                                              std::unique_ptr<TransportSocket> transport,
                                               Buffer input = {});
   // Client side: starts to connect; the outcome comes as Connected or RemoteClose, never from
   // inside this call.
@@ -130,7 +133,8 @@ class Connection final : public DeferredDeletable, private IoHandler, private Fl
   ~Connection() override;
 
   void set_callbacks(ConnectionCallbacks* callbacks) { callbacks_ = callbacks; }
-  // Begins reading (server side; client side begins by itself). Call after set_callbacks.
+  // Begins the handshake and reading (server side; client side begins by itself). Call after
+  // set_callbacks. No callback comes from inside this call.
   void start();
 
   // Append here, then flush_soon(). Bytes go out at the end of the event batch.
@@ -143,7 +147,12 @@ class Connection final : public DeferredDeletable, private IoHandler, private Fl
   // Closes the writing side once output() is empty.
   void shutdown_write();
 
-  // No callback comes after LocalClose. Delete by loop.defer_delete() from inside callbacks.
+  // NoFlush and Reset: LocalClose comes from inside this call. FlushWrite: nothing is read any
+  // more; LocalClose (or RemoteClose, if the peer is first) comes when the output is written and,
+  // on the server side, the peer has seen the end or kLingerTimeout has passed: closing with unread
+  // bytes would reset the connection and could destroy the answer (RFC 9112 §9.6).
+  // No callback comes after LocalClose or RemoteClose. Delete by loop.defer_delete() from inside
+  // callbacks.
   void close(CloseType type);
   enum class State { Connecting, Open, Closing, Closed };
   State state() const { return state_; }
@@ -164,6 +173,7 @@ class Connection final : public DeferredDeletable, private IoHandler, private Fl
   void set_remote_address(const Address& address) { remote_ = address; }  // PROXY protocol
   void set_local_address(const Address& address) { local_ = address; }    // original destination
   const TlsInfo* tls() const { return transport_->tls_info(); }
+  // "delayed connect error: Connection refused", "TLS_error:|...:TLS_error_end"; empty: none.
   std::string_view transport_failure_reason() const;
   // True where the connect attempt ended by its timeout rather than by a refusal.
   bool connect_timed_out() const { return connect_timed_out_; }
@@ -171,20 +181,49 @@ class Connection final : public DeferredDeletable, private IoHandler, private Fl
   uint64_t bytes_written() const { return bytes_written_; }
 
  private:
-  Connection(EventLoop& loop, UniqueFd fd, std::unique_ptr<TransportSocket> transport);
+  Connection(EventLoop& loop, UniqueFd fd, std::unique_ptr<TransportSocket> transport,
+             bool server_side);
   void on_io(uint32_t events) override;
   void on_flush() override;
+
+  void begin_connect(const ConnectOptions& options);
+  bool finish_connect(uint32_t events);
+  bool advance_handshake();
+  void fail_connect(std::string reason);
+  void on_timeout();
+  void read_ready();
+  bool deliver(bool end_stream);
+  void on_end_of_stream();
+  void discard_input();
+  void write_pending();
+  void on_written();
+  void begin_linger();
+  void finish(ConnectionEvent event);
+  bool established() const { return state_ == State::Open || state_ == State::Closing; }
 
   EventLoop& loop_;
   UniqueFd fd_;
   std::unique_ptr<TransportSocket> transport_;
   ConnectionCallbacks* callbacks_ = nullptr;
   State state_ = State::Connecting;
+  const bool server_side_;
+  bool tcp_connected_ = false;
+  bool watched_ = false;
   uint32_t read_disable_count_ = 0;
   size_t high_watermark_ = 1024 * 1024;
   bool above_watermark_ = false;
   bool half_close_ = false;
   bool connect_timed_out_ = false;
+  bool read_ready_ = false;    // the socket may have bytes
+  bool peer_hung_up_ = false;  // EPOLLRDHUP: the end of the stream follows the bytes
+  bool redeliver_ = false;     // input_ holds bytes to hand over again
+  bool end_of_stream_seen_ = false;
+  bool end_of_stream_delivered_ = false;
+  bool write_blocked_ = false;  // wait for EPOLLOUT
+  bool shutdown_wanted_ = false;
+  bool shutdown_done_ = false;
+  bool lingering_ = false;
+  size_t read_size_;
   uint64_t id_;
   uint64_t bytes_read_ = 0;
   uint64_t bytes_written_ = 0;
@@ -192,6 +231,8 @@ class Connection final : public DeferredDeletable, private IoHandler, private Fl
   Address remote_;
   Buffer input_;
   Buffer output_;
+  std::string failure_reason_;
+  std::unique_ptr<Timer> timer_;  // connect and linger timeouts, which never overlap
 };
 
 }  // namespace sennit::net

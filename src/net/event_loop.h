@@ -9,6 +9,8 @@
 #include <functional>
 #include <memory>
 
+#include "net/timer_wheel.h"
+
 namespace sennit::net {
 
 using Clock = std::chrono::steady_clock;
@@ -31,6 +33,10 @@ class Flushable {
 
  protected:
   ~Flushable() = default;
+
+ private:
+  friend class EventLoop;
+  bool flush_scheduled_ = false;
 };
 
 // Base of objects whose deletion is put off to the end of the batch.
@@ -57,10 +63,14 @@ class EventLoop {
   void post(std::function<void()> task);
 
   // Watches `fd`. Pass EPOLLET in `events` for edge-triggered watching. The handler must outlive
-  // the watch; `remove` before closing the fd. Events already gathered for a removed fd are dropped.
+  // the watch; `remove` before closing the fd. Events already gathered for a removed fd are
+  // dropped.
   void add(int fd, uint32_t events, IoHandler* handler);
   void modify(int fd, uint32_t events, IoHandler* handler);
   void remove(int fd);
+  // Calls the handler of a watched `fd` with `events` in the next batch, without a system call: for
+  // work that was cut short so that other connections get their turn. Dropped if `fd` is removed.
+  void requeue(int fd, uint32_t events);
 
   // Calls `flushable->on_flush()` once after the current batch of events (before waiting again).
   // `cancel_flush` must be called if the object goes away first.
@@ -69,7 +79,8 @@ class EventLoop {
 
   void defer_delete(std::unique_ptr<DeferredDeletable> object);
 
-  // The time at which the current batch began: monotonic, one clock read per batch.
+  // The time at which the current batch began: monotonic, one clock read per batch. Outside a batch
+  // it is the time of the call.
   TimePoint now() const;
 
   // The loop that runs on the calling thread; nullptr outside `run`.
@@ -83,7 +94,7 @@ class EventLoop {
 
 // A one-shot timer, re-armed at will. Arming and disarming are O(1) and touch no system call:
 // they cost nothing unless the timer fires. Resolution 1 ms; never early. Destroying it disarms it.
-class Timer {
+class Timer : private TimerNode {
  public:
   Timer(EventLoop& loop, std::function<void()> callback);
   ~Timer();
@@ -99,11 +110,6 @@ class Timer {
   friend struct EventLoop::Impl;
   EventLoop& loop_;
   std::function<void()> callback_;
-  // An intrusive list node of the loop's timing wheel.
-  Timer* previous_ = nullptr;
-  Timer* next_ = nullptr;
-  uint64_t deadline_tick_ = 0;
-  void* slot_ = nullptr;
 };
 
 }  // namespace sennit::net

@@ -3,6 +3,7 @@
 
 #include <envoy/config/core/v3/base.pb.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ struct Proxy {
   // What of Istio's own filters the proxy knows (user agent `sennit-proxy`, or node.extensions).
   bool knows_istio_stats = false, knows_peer_metadata = false, knows_metadata_exchange = false,
        knows_istio_alpn = false;
+  std::string region, zone, sub_zone;  // the node's locality
+  std::string mesh_id;
   bool is_grpc = false;  // proxyless gRPC (metadata GENERATOR: grpc, or a gRPC user agent)
 };
 

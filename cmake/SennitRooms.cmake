@@ -2,13 +2,13 @@
 # program of its *_test.cc (those of its subfolders too, unless a subfolder is a room of its own,
 # named under NOT).
 #
-#   sennit_room(http FOLDER http DEPENDS sennit::net nghttp2 [NOT folder...])
+#   sennit_room(http FOLDER http DEPENDS sennit::net nghttp2 [NOT folder-or-file...])
 function(sennit_room name)
   cmake_parse_arguments(room "" "FOLDER" "DEPENDS;TEST_DEPENDS;NOT" ${ARGN})
   set(folder ${CMAKE_CURRENT_SOURCE_DIR}/${room_FOLDER})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cc)
   foreach(other IN LISTS room_NOT)
-    list(FILTER sources EXCLUDE REGEX "${folder}/${other}/")
+    list(FILTER sources EXCLUDE REGEX "${folder}/${other}(/|$)")
   endforeach()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

@@ -29,12 +29,18 @@ Result<std::shared_ptr<const AccessLog>> make_access_log(
 // Writes out everything queued; for shutdown and tests. Reopens files (SIGUSR1).
 void flush_access_logs();
 void reopen_access_logs();
+// Lines that were dropped because a queue was full, since start.
+uint64_t dropped_access_log_lines();
 
 // Evaluates one format string ("%REQ(x-a)% %PROTOCOL%") outside access logs: header operations,
-// local reply bodies.
+// local reply bodies. What is not known prints as "-", or as nothing with MissingValue::Omit.
+// The operators are those of Envoy's access log documentation; one that is not supported is
+// refused by name. See format_operators.h for the list.
+enum class MissingValue : uint8_t { Dash, Omit };
 class Formatter {
  public:
-  static Result<std::shared_ptr<const Formatter>> create(std::string_view format);
+  static Result<std::shared_ptr<const Formatter>> create(std::string_view format,
+                                                         MissingValue missing = MissingValue::Dash);
   virtual ~Formatter() = default;
   virtual void format(std::string& out, const StreamInfo& info, const http::HeaderMap* request,
                       const http::HeaderMap* response, const http::HeaderMap* trailers) const = 0;

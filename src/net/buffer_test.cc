@@ -16,11 +16,11 @@ TEST(Buffer, KeepsBytesInOrderAcrossAppendsAndDrains) {
     buffer.append(piece);
     expected += piece;
     if (i % 3 == 0) {
-      buffer.drain(4);
-      expected.erase(0, 4);
+      buffer.drain(2);
+      expected.erase(0, 2);
     }
   }
-  EXPECT_EQ(buffer.view(), expected);
+  EXPECT_TRUE(buffer.view() == expected);
 }
 
 TEST(Buffer, GivesItsStorageBackWhenItEmpties) {

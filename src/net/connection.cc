@@ -193,6 +193,7 @@ bool Connection::advance_handshake() {
 // connections are due for their turn.
 void Connection::read_ready() {
   size_t budget = kMaxReadBytesPerEvent;
+  int empty_reads = 0;
   if (redeliver_ && read_enabled()) {
     redeliver_ = false;
     if (!input_.empty() && !deliver(false)) return;
@@ -207,15 +208,17 @@ void Connection::read_ready() {
     bytes_read_ += result.bytes;
     budget -= std::min(budget, result.bytes);
     if (result.status == IoStatus::Error) {
-      finish(ConnectionEvent::RemoteClose);
+      // What came before the fault is delivered all the same.
+      if (result.bytes == 0 || deliver(false)) finish(ConnectionEvent::RemoteClose);
       return;
     }
     if (result.status == IoStatus::EndOfStream) {
       read_ready_ = false;
       end_of_stream_seen_ = true;
     } else if (result.status == IoStatus::WouldBlock) {
-      // After a hang-up there is an end of stream to be read behind the last bytes.
-      if (!peer_hung_up_ || result.bytes == 0) read_ready_ = false;
+      // After a hang-up there is an end of stream to be read behind the last bytes. A layer that
+      // took a short read for an empty socket finds it when it is asked once more.
+      if (!peer_hung_up_ || (result.bytes == 0 && ++empty_reads > 1)) read_ready_ = false;
       read_size_ = kInitialReadBytes;
     } else {
       read_size_ = std::min(read_size_ * 2, kMaxReadBytes);

@@ -1,6 +1,15 @@
 #include "mesh/push/push_queue.h"
 
 namespace sennit::mesh {
+namespace {
+
+void merge(ChangeSummary& into, const ChangeSummary& more) {
+  into.everything |= more.everything;
+  into.services.insert(more.services.begin(), more.services.end());
+  into.workload_addresses.insert(more.workload_addresses.begin(), more.workload_addresses.end());
+}
+
+}  // namespace
 
 PushQueue::PushQueue(size_t threads, Push push) : push_(std::move(push)) {
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
@@ -10,14 +19,14 @@ PushQueue::~PushQueue() {
   stop();
 }
 
-void PushQueue::add(const std::shared_ptr<Session>& session, const PushScope& scope) {
+void PushQueue::add(const std::shared_ptr<Session>& session, const ChangeSummary& change) {
   {
     std::lock_guard lock(mutex_);
-    auto [waiting, fresh] = pending_.try_emplace(session.get(), scope);
+    auto [waiting, fresh] = pending_.try_emplace(session.get(), change);
     if (fresh) {
       order_.push_back(session);
     } else {
-      waiting->second.merge(scope);
+      merge(waiting->second, change);
     }
   }
   wake_.notify_one();
@@ -45,10 +54,10 @@ void PushQueue::run() {
     if (stopping_) return;
     std::shared_ptr<Session> session = std::move(order_.front());
     order_.pop_front();
-    PushScope scope = std::move(pending_.extract(session.get()).mapped());
+    ChangeSummary change = std::move(pending_.extract(session.get()).mapped());
     ++running_;
     lock.unlock();
-    push_(*session, scope);
+    push_(*session, change);
     session.reset();
     lock.lock();
     --running_;

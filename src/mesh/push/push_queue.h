@@ -18,11 +18,11 @@ namespace sennit::mesh {
 
 class PushQueue {
  public:
-  using Push = std::function<void(Session&, const PushScope&)>;
+  using Push = std::function<void(Session&, const ChangeSummary&)>;
   PushQueue(size_t threads, Push push);
   ~PushQueue();
 
-  void add(const std::shared_ptr<Session>& session, const PushScope& scope);
+  void add(const std::shared_ptr<Session>& session, const ChangeSummary& change);
   bool idle() const;
   void stop();
 
@@ -33,7 +33,7 @@ class PushQueue {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Session>> order_;
-  std::map<Session*, PushScope> pending_;
+  std::map<Session*, ChangeSummary> pending_;
   size_t running_ = 0;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

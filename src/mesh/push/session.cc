@@ -1,13 +1,10 @@
 #include "mesh/push/session.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace sennit::mesh {
-
-void PushScope::merge(const PushScope& other) {
-  endpoints_only = endpoints_only && other.endpoints_only;
-  services.insert(other.services.begin(), other.services.end());
-}
 
 Session::Session(Send send, MakeResources make_resources, std::shared_ptr<const Mesh> mesh,
                  PushCounters& counters)
@@ -51,6 +48,9 @@ Status Session::identify(const envoy::config::core::v3::Node& node) {
   if (!proxy) return std::unexpected(proxy.error());
   proxy_ = std::make_shared<const Proxy>(std::move(*proxy));
   user_agent_ = node.user_agent_name();
+  // Where `sennit status` finds the proxy's own figures, if it says so.
+  auto admin = node.metadata().fields().find("ADMIN_ADDRESS");
+  if (admin != node.metadata().fields().end()) admin_address_ = admin->second.string_value();
   return {};
 }
 
@@ -80,28 +80,33 @@ void Session::respond(xds::Watch& watch, const xds::Resources& resources,
   }
 }
 
-void Session::push(std::shared_ptr<const Mesh> mesh, const PushScope& scope) {
+void Session::push(std::shared_ptr<const Mesh> mesh, const ChangeSummary& change) {
   std::lock_guard lock(mutex_);
   mesh_ = std::move(mesh);
   if (!proxy_ || closed_) return;
+  // A workload's own listeners follow from its registration, so its proxy looks at everything.
+  const bool everything =
+      change.everything || std::any_of(proxy_->ips.begin(), proxy_->ips.end(), [&](const auto& ip) {
+        return change.workload_addresses.contains(ip);
+      });
+  if (!everything && change.services.empty()) return;
   ++counters_.pushes;
   auto resources = make_resources_(*mesh_, *proxy_);
   for (std::string_view type : kPushOrder) {
     auto found = watches_.find(type);
     if (found == watches_.end()) continue;
-    if (scope.endpoints_only && type != kEndpointType) continue;
+    if (!everything && type != kEndpointType) continue;
     // Clusters that go away stay until routes no longer name them: see below.
     respond(found->second, *resources,
             {.keep_removed = type == kClusterType,
-             .services = scope.endpoints_only ? &scope.services : nullptr});
+             .services = everything ? nullptr : &change.services});
     // A proxy waits for the endpoints of a cluster that came anew, changed or not.
     auto endpoints = watches_.find(kEndpointType);
     if (type == kClusterType && endpoints != watches_.end())
       endpoints->second.resend(found->second.last_changed());
   }
   auto clusters = watches_.find(kClusterType);
-  if (delta_ && !scope.endpoints_only && clusters != watches_.end())
-    respond(clusters->second, *resources, {});
+  if (delta_ && everything && clusters != watches_.end()) respond(clusters->second, *resources, {});
 }
 
 std::shared_ptr<const Proxy> Session::proxy() const {
@@ -116,7 +121,7 @@ void Session::close() {
 
 Session::Snapshot Session::status() const {
   std::lock_guard lock(mutex_);
-  Snapshot status{proxy_, user_agent_, delta_, connected_, {}};
+  Snapshot status{proxy_, user_agent_, admin_address_, delta_, connected_, {}};
   for (const auto& [type, watch] : watches_)
     status.types.push_back({std::string(xds::short_type(type)), watch.sent_count(),
                             watch.acknowledged() && watch.rejection().empty(), watch.rejection()});

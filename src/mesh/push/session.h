@@ -25,16 +25,6 @@ using xds::DeltaDiscoveryResponse;
 using xds::DiscoveryRequest;
 using xds::DiscoveryResponse;
 
-// What a change to the mesh touches. `endpoints_only`: nothing but the endpoints of `services`
-// (hostnames) differs, so clusters, listeners and routes need not be looked at.
-struct PushScope {
-  bool endpoints_only = false;
-  std::set<std::string> services;
-
-  void merge(const PushScope& other);
-  static PushScope everything() { return {}; }
-};
-
 struct PushCounters {
   std::atomic<uint64_t> responses{0}, response_bytes{0}, rejections{0}, pushes{0};
 };
@@ -56,7 +46,7 @@ class Session {
   Status on_request(const DeltaDiscoveryRequest& request);
 
   // Sends what differs in `mesh`, in make-before-break order.
-  void push(std::shared_ptr<const Mesh> mesh, const PushScope& scope);
+  void push(std::shared_ptr<const Mesh> mesh, const ChangeSummary& change);
 
   // The proxy, once the first request has come.
   std::shared_ptr<const Proxy> proxy() const;
@@ -72,7 +62,7 @@ class Session {
   };
   struct Snapshot {
     std::shared_ptr<const Proxy> proxy;
-    std::string user_agent;
+    std::string user_agent, admin_address;
     bool delta = false;
     std::chrono::system_clock::time_point connected;
     std::vector<TypeStatus> types;
@@ -94,7 +84,7 @@ class Session {
   std::shared_ptr<const Mesh> mesh_;
   PushCounters& counters_;
   std::shared_ptr<const Proxy> proxy_;
-  std::string user_agent_;
+  std::string user_agent_, admin_address_;
   std::chrono::system_clock::time_point connected_ = std::chrono::system_clock::now();
   bool delta_ = false, closed_ = false;
   std::map<std::string, xds::Watch, std::less<>> watches_;

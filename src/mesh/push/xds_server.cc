@@ -28,7 +28,9 @@ struct XdsServer::Impl {
       : server(server),
         mesh(std::move(mesh)),
         queue(server.options_.push_threads,
-              [this](Session& session, const PushScope& scope) { session.push(current(), scope); }),
+              [this](Session& session, const ChangeSummary& change) {
+                session.push(current(), change);
+              }),
         plain(*this, false),
         secure(*this, true) {}
 
@@ -38,11 +40,9 @@ struct XdsServer::Impl {
    public:
     Stream(Impl& impl, grpc::CallbackServerContext* context, bool secure)
         : impl_(impl), context_(context), secure_(secure) {
-      session_ = std::make_shared<Session>(
+      session_ = impl.open(
           [this](Session::Response response) { enqueue(std::get<Response>(std::move(response))); },
-          impl.server.options_.make_resources, impl.current(), impl.server.counters_);
-      impl.add(session_,
-               [this] { finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "shutting down")); });
+          [this] { finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "shutting down")); });
       this->StartRead(&request_);
     }
 
@@ -205,14 +205,14 @@ grpc::Service& XdsServer::service(bool secure) {
   return secure ? impl_->secure : impl_->plain;
 }
 
-void XdsServer::set_mesh(std::shared_ptr<const Mesh> mesh, const PushScope& scope) {
+void XdsServer::set_mesh(std::shared_ptr<const Mesh> mesh, const ChangeSummary& change) {
   std::vector<std::shared_ptr<Session>> sessions;
   {
     std::lock_guard lock(impl_->mutex);
     impl_->mesh = std::move(mesh);
     for (const auto& [session, end] : impl_->streams) sessions.push_back(session);
   }
-  for (const auto& session : sessions) impl_->queue.add(session, scope);
+  for (const auto& session : sessions) impl_->queue.add(session, change);
 }
 
 std::vector<Session::Snapshot> XdsServer::sessions() const {

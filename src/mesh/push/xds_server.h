@@ -44,8 +44,9 @@ class XdsServer {
   // proved who they are.
   grpc::Service& service(bool secure);
 
-  // A new snapshot: every connected proxy gets what differs for it.
-  void set_mesh(std::shared_ptr<const Mesh> mesh, const PushScope& scope);
+  // A new snapshot: every connected proxy gets what differs for it, looking only at what `change`
+  // says may.
+  void set_mesh(std::shared_ptr<const Mesh> mesh, const ChangeSummary& change);
 
   std::vector<Session::Snapshot> sessions() const;
   const PushCounters& counters() const { return counters_; }

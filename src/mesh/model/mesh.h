@@ -134,8 +134,6 @@ class Mesh {
   friend class MeshBuilder;
   friend struct ChangeSummary;
   friend struct ChangeSummary summarize(const Mesh* before, const Mesh& after);
-  friend std::shared_ptr<const ProxyScope> make_scope(const Mesh& mesh, const Proxy& proxy,
-                                                      const api::Sidecar* sidecar);
   Mesh();
   const api::Sidecar* sidecar_of(const Proxy& proxy, std::string& key) const;
 

@@ -33,11 +33,16 @@ std::string join(const std::vector<std::string>& parts) {
 
 uint16_t version_number(Version version, uint16_t automatic) {
   switch (version) {
-    case Version::Tls10: return TLS1_VERSION;
-    case Version::Tls11: return TLS1_1_VERSION;
-    case Version::Tls12: return TLS1_2_VERSION;
-    case Version::Tls13: return TLS1_3_VERSION;
-    case Version::Auto: break;
+    case Version::Tls10:
+      return TLS1_VERSION;
+    case Version::Tls11:
+      return TLS1_1_VERSION;
+    case Version::Tls12:
+      return TLS1_2_VERSION;
+    case Version::Tls13:
+      return TLS1_3_VERSION;
+    case Version::Auto:
+      break;
   }
   return automatic;
 }
@@ -187,8 +192,8 @@ Result<bssl::UniquePtr<SSL_CTX>> ContextImpl::make_ssl_context(const Certificate
       return std::unexpected(status.error());
     }
   }
-  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_default_read_buffer_len(context.get(), kReadAheadBytes);
   SSL_CTX_set_read_ahead(context.get(), 1);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
@@ -234,8 +239,7 @@ Status ContextImpl::configure_server(SSL_CTX* context) {
 
 void ContextImpl::configure_client(SSL_CTX* context) {
   if (!options_.resume_sessions) return;
-  SSL_CTX_set_session_cache_mode(context,
-                                 SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, &ContextImpl::on_new_session);
 }
 

@@ -21,10 +21,14 @@ std::string take_bio(BIO* bio) {
 
 int general_name_type(SanType type) {
   switch (type) {
-    case SanType::Dns: return GEN_DNS;
-    case SanType::Uri: return GEN_URI;
-    case SanType::Email: return GEN_EMAIL;
-    case SanType::Ip: return GEN_IPADD;
+    case SanType::Dns:
+      return GEN_DNS;
+    case SanType::Uri:
+      return GEN_URI;
+    case SanType::Email:
+      return GEN_EMAIL;
+    case SanType::Ip:
+      return GEN_IPADD;
   }
   return -1;
 }
@@ -65,12 +69,12 @@ std::string name_rfc2253(const X509_NAME* name) {
 }
 
 std::string serial_hex(X509* certificate) {
-  bssl::UniquePtr<BIGNUM> number(
-      ASN1_INTEGER_to_BN(X509_get_serialNumber(certificate), nullptr));
+  bssl::UniquePtr<BIGNUM> number(ASN1_INTEGER_to_BN(X509_get_serialNumber(certificate), nullptr));
   if (!number) return "";
   bssl::UniquePtr<char> text(BN_bn2hex(number.get()));
   std::string hex(text.get());
-  for (char& digit : hex) digit = static_cast<char>(std::tolower(static_cast<unsigned char>(digit)));
+  for (char& digit : hex)
+    digit = static_cast<char>(std::tolower(static_cast<unsigned char>(digit)));
   return hex;
 }
 
@@ -125,7 +129,8 @@ Result<std::vector<bssl::UniquePtr<X509>>> read_certificates(std::string_view pe
     certificates.emplace_back(certificate);
   }
   const uint32_t error = ERR_peek_last_error();
-  const bool at_end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  const bool at_end =
+      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
   const std::string reason = take_reason();
   if (!certificates.empty() && at_end) return certificates;
   if (certificates.empty() && at_end) return fail("no PEM certificate in it");

@@ -18,9 +18,9 @@ namespace sennit::tls {
 std::vector<std::string> subject_alternative_names(X509* certificate, SanType type);
 std::string name_rfc2253(const X509_NAME* name);
 std::string serial_hex(X509* certificate);
-std::string sha256(std::string_view bytes);               // raw
-std::string certificate_sha256(X509* certificate);        // raw, of the DER form
-std::string spki_sha256(X509* certificate);               // raw
+std::string sha256(std::string_view bytes);         // raw
+std::string certificate_sha256(X509* certificate);  // raw, of the DER form
+std::string spki_sha256(X509* certificate);         // raw
 std::string to_hex(std::string_view bytes);
 std::string to_pem(X509* certificate);
 std::chrono::system_clock::time_point to_time(const ASN1_TIME* time);

@@ -56,7 +56,9 @@ int bio_write(BIO* bio, const char* bytes, int length) {
   return static_cast<int>(sent);
 }
 
-long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+long bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
 
 const BIO_METHOD* socket_bio_method() {
   static BIO_METHOD* const method = [] {
@@ -200,9 +202,9 @@ class TlsTransportSocket final : public net::TransportSocket {
     fill_peer(info, ssl_.get());
     fill_local(info, ssl_.get());
     info.resumed = SSL_session_reused(ssl_.get());
-    info.peer_certificate_validated =
-        info.peer_certificate_presented && context_->verifies_peer() &&
-        (state_.peer_validated || info.resumed);
+    info.peer_certificate_validated = info.peer_certificate_presented &&
+                                      context_->verifies_peer() &&
+                                      (state_.peer_validated || info.resumed);
     if (const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name)) {
       info.server_name = name;
     }

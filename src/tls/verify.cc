@@ -93,8 +93,8 @@ int Verifier::on_chain_error(int ok, X509_STORE_CTX* store_context) {
 }
 
 bool Verifier::verify(X509_STORE_CTX* given) {
-  auto* ssl = static_cast<SSL*>(
-      X509_STORE_CTX_get_ex_data(given, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(given, SSL_get_ex_data_X509_STORE_CTX_idx()));
   HandshakeState& state = *handshake_state(ssl);
   X509* leaf = X509_STORE_CTX_get0_cert(given);
   if (store_) {
@@ -108,7 +108,8 @@ bool Verifier::verify(X509_STORE_CTX* given) {
     if (X509_verify_cert(chain.get()) != 1) {
       const int error = X509_STORE_CTX_get_error(chain.get());
       X509_STORE_CTX_set_error(given, error);
-      state.verify_failure = fmt::format("verify cert failed: {}", X509_verify_cert_error_string(error));
+      state.verify_failure =
+          fmt::format("verify cert failed: {}", X509_verify_cert_error_string(error));
       return false;
     }
   }

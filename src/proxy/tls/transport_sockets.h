@@ -8,9 +8,11 @@
 #include <envoy/extensions/transport_sockets/tls/v3/secret.pb.h>
 #include <envoy/extensions/transport_sockets/tls/v3/tls.pb.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,9 +24,9 @@ namespace sennit::proxy {
 
 // What one connection adds to the factory's configuration.
 struct TransportSocketParams {
-  std::string_view server_name_override;            // upstream SNI where not configured (auto_sni)
-  std::span<const std::string> alpn_override;       // istio.alpn; replaces the configured list
-  std::span<const std::string> alpn_fallback;       // from the HTTP version, where none is configured
+  std::string_view server_name_override;       // upstream SNI where not configured (auto_sni)
+  std::span<const std::string> alpn_override;  // istio.alpn; replaces the configured list
+  std::span<const std::string> alpn_fallback;  // from the HTTP version, where none is configured
   const net::Address* downstream_remote = nullptr;  // for PROXY protocol
   const net::Address* downstream_local = nullptr;
 };
@@ -35,7 +37,8 @@ class TransportSocketFactory {
   virtual ~TransportSocketFactory() = default;
   // nullptr while a secret has not come: the caller fails the connection ("TLS_error: Secret is
   // not supplied by SDS") and counts it.
-  virtual std::unique_ptr<net::TransportSocket> create(const TransportSocketParams& params) const = 0;
+  virtual std::unique_ptr<net::TransportSocket> create(
+      const TransportSocketParams& params) const = 0;
   virtual bool secure() const = 0;  // TLS
   virtual bool ready() const = 0;
   // ALPN is configured or implied, so the HTTP version may come from the handshake.

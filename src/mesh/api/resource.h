@@ -4,6 +4,7 @@
 
 #include <google/protobuf/message.h>
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -47,6 +48,14 @@ struct Resource {
 
 using ResourcePtr = std::shared_ptr<const Resource>;
 
+// Names a resource. Ordered by kind, namespace, name.
+struct ResourceKey {
+  std::string kind, namespace_, name;
+  auto operator<=>(const ResourceKey&) const = default;
+  std::string display_name() const;  // as Resource::display_name()
+};
+ResourceKey key_of(const Resource& resource);
+
 // A message about configuration. Errors keep the resource out of force (the last good version goes
 // on serving); warnings do not.
 struct Diagnostic {
@@ -56,7 +65,9 @@ struct Diagnostic {
   std::string field_path;  // may be empty
   std::string message;     // what is wrong and how to mend it
   std::string code;        // Istio's analyzer code where one fits ("IST0101"), else empty
-  std::string to_string() const;  // "file:line:col: VirtualService default/reviews: path: message"
+  // "file:line:col: VirtualService default/reviews: path: message"; where it is not an error,
+  // "warning: " or "info: " stands before the resource; a code follows in brackets.
+  std::string to_string() const;
 };
 
 }  // namespace sennit::mesh

@@ -11,10 +11,6 @@
 namespace sennit::mesh {
 
 // One batch of changes that became visible together. `removed` names resources by kind/ns/name.
-struct ResourceKey {
-  std::string kind, namespace_, name;
-  auto operator<=>(const ResourceKey&) const = default;
-};
 struct ChangeSet {
   std::vector<ResourcePtr> upserted;
   std::vector<ResourceKey> removed;

@@ -29,8 +29,21 @@ struct ClusterStats {
       rq_max_duration_reached, rq_maintenance_mode, cx_total, cx_connect_fail, cx_connect_timeout,
       cx_destroy, cx_destroy_local, cx_destroy_remote, cx_overflow, cx_http1_total, cx_http2_total,
       cx_max_requests, cx_idle_timeout, cx_rx_bytes_total, cx_tx_bytes_total, none_healthy,
-      retry_or_shadow_abandoned;
-  stats::GaugeId rq_active, rq_pending_active, cx_active, membership_total, membership_healthy;
+      retry_or_shadow_abandoned, cx_max_duration_reached, cx_close_notify, rq_pending_total,
+      lb_healthy_panic, lb_subsets_selected, lb_subsets_fallback, membership_change,
+      update_success, update_failure, update_attempt, ejections_enforced_total,
+      ejections_overflow, ejections_enforced_consecutive_5xx,
+      ejections_detected_consecutive_5xx, ejections_enforced_consecutive_gateway_failure,
+      ejections_detected_consecutive_gateway_failure, ejections_enforced_success_rate,
+      ejections_detected_success_rate, ejections_enforced_failure_percentage,
+      ejections_detected_failure_percentage,
+      ejections_enforced_consecutive_local_origin_failure,
+      ejections_detected_consecutive_local_origin_failure, health_check_attempt,
+      health_check_success, health_check_failure;
+  stats::GaugeId rq_active, rq_pending_active, cx_active, membership_total, membership_healthy,
+      membership_degraded, ejections_active, max_host_weight;
+  // Circuit breakers by priority: 1 while the limit is reached.
+  stats::GaugeId cx_open[2], rq_pending_open[2], rq_open[2], rq_retry_open[2];
   stats::HistogramId rq_time, cx_connect_ms;
 };
 
@@ -50,6 +63,11 @@ class ClusterInfo {
   std::string istio_service_host, istio_service_name, istio_service_namespace;
   bool istio_external = false;
   bool is_original_dst = false;
+  // The upstream network filter istio.metadata_exchange: on a connection whose negotiated ALPN is
+  // this ("istio-peer-exchange"), the TCP proxy writes its peer metadata first. Empty: no filter.
+  std::string metadata_exchange_alpn;
+  // metadata "istio": alpn_override is "false": istio.alpn leaves this cluster alone.
+  bool istio_alpn_override = true;
   ClusterStats stats;
 };
 

@@ -1,6 +1,7 @@
 // YAML (and JSON, which is YAML) as a tree with positions: what the decoder reads. Several
 // documents per text; anchors, aliases and merge keys are resolved here; duplicate keys are errors.
-// Plain scalars are typed as Kubernetes does it, by YAML 1.1: `yes`, `n`, `on` are booleans.
+// Plain scalars are typed as Kubernetes does it, by YAML 1.1: `yes`, `no`, `on`, `off` are booleans
+// (`y` and `n` are not).
 #pragma once
 
 #include <optional>

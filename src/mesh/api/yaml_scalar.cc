@@ -7,10 +7,10 @@
 namespace sennit::mesh {
 namespace {
 
-constexpr std::string_view kTrue[] = {"y",   "Y",    "yes",  "Yes",  "YES", "true",
-                                      "True", "TRUE", "on",   "On",   "ON"};
-constexpr std::string_view kFalse[] = {"n",     "N",     "no",    "No",  "NO", "false",
-                                       "False", "FALSE", "off",   "Off", "OFF"};
+// Not the single letters y and n, which Kubernetes' reader takes for texts.
+constexpr std::string_view kTrue[] = {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
+constexpr std::string_view kFalse[] = {"no",    "No",    "NO",  "false", "False",
+                                       "FALSE", "off",   "Off", "OFF"};
 constexpr std::string_view kNull[] = {"", "~", "null", "Null", "NULL"};
 
 template <size_t N>

@@ -15,8 +15,9 @@ struct LocalNode {
   std::string workload_name, namespace_, cluster_id, mesh_id, service_account, trust_domain;
   std::string instance_ip;
   std::map<std::string, std::string> labels;
-  std::string canonical_name() const;      // service.istio.io/canonical-name, else app, else workload
-  std::string canonical_revision() const;  // service.istio.io/canonical-revision, else version, else "latest"
+  std::string canonical_name() const;  // service.istio.io/canonical-name, else app, else workload
+  std::string canonical_revision()
+      const;  // service.istio.io/canonical-revision, else version, else "latest"
 };
 
 LocalNode make_local_node(const envoy::config::core::v3::Node& node);

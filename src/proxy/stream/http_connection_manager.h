@@ -20,7 +20,8 @@ namespace sennit::proxy {
 class HcmConfig {
  public:
   static Result<std::shared_ptr<const HcmConfig>> create(
-      const envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager& config,
+      const envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager&
+          config,
       const FilterBuildContext& context);
   virtual ~HcmConfig() = default;
   // The RDS name, or empty with an inline route table.

@@ -10,33 +10,33 @@
 namespace sennit::proxy {
 
 enum class ResponseFlag : uint8_t {
-  FailedLocalHealthCheck,         // LH
-  NoHealthyUpstream,              // UH
-  UpstreamRequestTimeout,         // UT
-  LocalReset,                     // LR
-  UpstreamRemoteReset,            // UR
-  UpstreamConnectionFailure,      // UF
-  UpstreamConnectionTermination,  // UC
-  UpstreamOverflow,               // UO
-  NoRouteFound,                   // NR
-  DelayInjected,                  // DI
-  FaultInjected,                  // FI
-  RateLimited,                    // RL
-  UnauthorizedExternalService,    // UAEX
-  RateLimitServiceError,          // RLSE
-  DownstreamConnectionTermination,// DC
-  UpstreamRetryLimitExceeded,     // URX
-  StreamIdleTimeout,              // SI
-  InvalidEnvoyRequestHeaders,     // IH
-  DownstreamProtocolError,        // DPE
+  FailedLocalHealthCheck,            // LH
+  NoHealthyUpstream,                 // UH
+  UpstreamRequestTimeout,            // UT
+  LocalReset,                        // LR
+  UpstreamRemoteReset,               // UR
+  UpstreamConnectionFailure,         // UF
+  UpstreamConnectionTermination,     // UC
+  UpstreamOverflow,                  // UO
+  NoRouteFound,                      // NR
+  DelayInjected,                     // DI
+  FaultInjected,                     // FI
+  RateLimited,                       // RL
+  UnauthorizedExternalService,       // UAEX
+  RateLimitServiceError,             // RLSE
+  DownstreamConnectionTermination,   // DC
+  UpstreamRetryLimitExceeded,        // URX
+  StreamIdleTimeout,                 // SI
+  InvalidEnvoyRequestHeaders,        // IH
+  DownstreamProtocolError,           // DPE
   UpstreamMaxStreamDurationReached,  // UMSDR
-  NoFilterConfigFound,            // NFCF
-  DurationTimeout,                // DT
-  UpstreamProtocolError,          // UPE
-  NoClusterFound,                 // NC
-  OverloadManager,                // OM
-  DnsResolutionFailed,            // DF
-  DownstreamRemoteReset,          // DR
+  NoFilterConfigFound,               // NFCF
+  DurationTimeout,                   // DT
+  UpstreamProtocolError,             // UPE
+  NoClusterFound,                    // NC
+  OverloadManager,                   // OM
+  DnsResolutionFailed,               // DF
+  DownstreamRemoteReset,             // DR
   Count,
 };
 

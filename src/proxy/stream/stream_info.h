@@ -18,10 +18,10 @@
 
 namespace sennit::proxy {
 
-class Route;           // proxy/route/route_table.h
-class ClusterInfo;     // proxy/upstream/cluster_info.h
-class Host;            // proxy/upstream/host.h
-struct PeerMetadata;   // proxy/telemetry/peer_metadata.h
+class Route;          // proxy/route/route_table.h
+class ClusterInfo;    // proxy/upstream/cluster_info.h
+class Host;           // proxy/upstream/host.h
+struct PeerMetadata;  // proxy/telemetry/peer_metadata.h
 
 // The downstream connection, as filters and logs see it. One per connection, outlives its streams.
 struct DownstreamInfo {
@@ -40,9 +40,9 @@ struct UpstreamInfo {
   std::shared_ptr<const Host> host;
   net::Address local_address;
   std::string transport_failure_reason;
-  const net::TlsInfo* tls = nullptr;   // valid while the upstream stream is open; then cleared
-  bool was_tls = false;                // stays
-  std::string peer_principal;          // SPIFFE ID of the server, stays
+  const net::TlsInfo* tls = nullptr;  // valid while the upstream stream is open; then cleared
+  bool was_tls = false;               // stays
+  std::string peer_principal;         // SPIFFE ID of the server, stays
   std::string local_principal;
   std::optional<http::Protocol> protocol;
   uint32_t attempts = 0;

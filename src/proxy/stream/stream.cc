@@ -1,0 +1,486 @@
+#include "proxy/stream/stream.h"
+
+#include <algorithm>
+
+#include "proxy/stream/details.h"
+#include "proxy/stream/limits.h"
+#include "proxy/stream/server_connection.h"
+#include "proxy/stream/worker_local.h"
+
+namespace sennit::proxy {
+
+using http::HeaderId;
+
+namespace {
+FreeList& stream_blocks() {
+  thread_local FreeList list(sizeof(Stream));
+  return list;
+}
+}  // namespace
+
+void* Stream::operator new(size_t) {
+  return stream_blocks().take();
+}
+void Stream::operator delete(void* block) {
+  stream_blocks().give_back(block);
+}
+
+Stream::Stream(ServerConnection& connection, http::ResponseEncoder& encoder)
+    : connection_(connection), settings_(connection.settings()), encoder_(&encoder) {
+  encoder.set_callbacks(this);
+  auto& loop = worker().loop;
+  info_.start = loop.now();
+  info_.start_time = worker_local().clock.now(info_.start);
+  info_.downstream = &connection.downstream();
+}
+
+Stream::~Stream() = default;
+
+WorkerContext& Stream::worker() {
+  return connection_.worker();
+}
+
+// --- the request -----------------------------------------------------------------------------
+
+void Stream::on_headers(http::HeaderMap&& headers, bool end_stream) {
+  request_ = std::move(headers);
+  prepare_info();
+  if (auto refusal = check_head(settings_, request_, connection_.downstream(), head_)) {
+    if (end_stream) note_request_end();
+    return local_reply(
+        {.status = refusal->status, .details = refusal->details, .location = refusal->location});
+  }
+  mark_forwarded(settings_, request_, connection_.downstream(), connection_.cert_element(),
+                 worker_local().random, head_);
+  if (head_.client) use_client_address(*head_.client);
+  if (end_stream) note_request_end();
+  arm_timers();
+  if (!settings_.proxy_100_continue && request_.has(HeaderId::Expect)) {
+    request_.remove(HeaderId::Expect);
+    http::HeaderMap go_on;
+    go_on.add(HeaderId::Status, "100");
+    encoder_->encode_1xx(go_on);
+  }
+  table_ = connection_.routes();
+  create_filters();
+  walk_filters();
+}
+
+void Stream::prepare_info() {
+  info_.protocol = connection_.protocol();
+  head_.is_head = request_.method() == "HEAD";
+  const auto connection = request_.get(HeaderId::Connection);
+  if (connection && *connection == "close") close_connection_ = true;
+  const auto type = request_.get(HeaderId::ContentType);
+  info_.is_grpc =
+      type && type->starts_with("application/grpc") && (type->size() == 16 || (*type)[16] == '+');
+  auto& stats = worker().stats;
+  stats.inc(settings_.stats.rq_total);
+  stats.inc(info_.protocol == http::Protocol::Http2 ? settings_.stats.rq_http2_total
+                                                    : settings_.stats.rq_http1_total);
+}
+
+void Stream::use_client_address(const net::Address& address) {
+  const DownstreamInfo& shared = connection_.downstream();
+  if (address.ip_string() == shared.remote_address.ip_string()) return;
+  own_downstream_ = std::make_unique<DownstreamInfo>(shared);
+  own_downstream_->remote_address = address;
+  info_.downstream = own_downstream_.get();
+}
+
+void Stream::arm_timers() {
+  auto& loop = worker().loop;
+  if (settings_.stream_idle_timeout.count() > 0) {
+    idle_timer_.emplace(loop, [this] { on_idle_timeout(); });
+    touch_idle_timer();
+  }
+  if (settings_.max_stream_duration.count() > 0) limit_duration(settings_.max_stream_duration);
+  if (settings_.request_timeout.count() > 0 && !request_ended_) {
+    request_timer_.emplace(loop, [this] { on_request_timeout(); });
+    request_timer_->enable(settings_.request_timeout);
+  }
+}
+
+void Stream::limit_duration(std::chrono::milliseconds duration) {
+  duration_timer_.emplace(worker().loop, [this] { on_duration_timeout(); });
+  duration_timer_->enable(duration);
+}
+
+void Stream::touch_idle_timer() {
+  if (idle_timer_) idle_timer_->enable(settings_.stream_idle_timeout);
+}
+
+void Stream::create_filters() {
+  filters_.reserve(settings_.filters.size());  // slots must not move: filters keep references
+  for (const FilterEntry& entry : settings_.filters) {
+    filters_.emplace_back(*this, entry);
+    filters_.back().create();
+  }
+}
+
+void Stream::walk_filters() {
+  while (next_filter_ < filters_.size()) {
+    FilterSlot& slot = filters_[next_filter_++];
+    if (!slot.wants(kRequestHeaders)) continue;
+    resumed_early_ = false;
+    const bool end = request_ended_ && held_body_.empty() && !request_trailers_;
+    const FilterResult result = slot.filter().on_request_headers(request_, end);
+    if (response_started_ || complete_) return;
+    if (result == FilterResult::Stop && !resumed_early_) {
+      waiting_for_filter_ = true;
+      return;
+    }
+  }
+  filters_done_ = true;
+  router_.emplace(*this);
+  router_->start(request_ended_ && held_body_.empty() && !request_trailers_);
+  deliver_held_body();
+}
+
+void Stream::resume_request() {
+  if (complete_ || response_started_ || filters_done_) return;
+  if (!waiting_for_filter_) {
+    resumed_early_ = true;  // from inside on_request_headers
+    return;
+  }
+  waiting_for_filter_ = false;
+  walk_filters();
+}
+
+void Stream::on_data(std::string_view data, bool end_stream) {
+  if (complete_) return;
+  info_.bytes_received += data.size();
+  if (end_stream) note_request_end();
+  touch_idle_timer();
+  if (response_ended_) return finish_if_done();
+  if (!filters_done_) return hold_body(data);
+  deliver_data(data, end_stream);
+}
+
+// Reading stops beyond the limit, so what is held is bounded by it and one read.
+void Stream::hold_body(std::string_view data) {
+  held_body_.append(data);
+  if (!holding_paused_ && !request_ended_ && held_body_.size() > limits::kHeldBodyBytes) {
+    holding_paused_ = true;
+    pause_request(true);
+  }
+}
+
+void Stream::deliver_held_body() {
+  if (holding_paused_) {
+    holding_paused_ = false;
+    pause_request(false);
+  }
+  if (complete_ || response_ended_) return;
+  if (!held_body_.empty()) {
+    net::Buffer body = std::move(held_body_);
+    deliver_data(body.view(), request_ended_ && !request_trailers_);
+  }
+  if (request_trailers_ && !complete_ && !response_ended_) deliver_trailers();
+}
+
+void Stream::deliver_data(std::string_view data, bool end_stream) {
+  if (settings_.filter_hooks & kRequestData) {
+    for (FilterSlot& slot : filters_) {
+      if (!slot.wants(kRequestData)) continue;
+      slot.filter().on_request_data(data, end_stream);
+      if (response_ended_ || complete_) return;
+    }
+  }
+  router_->data(data, end_stream);
+}
+
+void Stream::on_trailers(http::HeaderMap&& trailers) {
+  if (complete_) return;
+  note_request_end();
+  touch_idle_timer();
+  if (response_ended_) return finish_if_done();
+  request_trailers_ = std::make_unique<http::HeaderMap>(std::move(trailers));
+  if (filters_done_) deliver_trailers();
+}
+
+void Stream::deliver_trailers() {
+  for (FilterSlot& slot : filters_) {
+    if (!slot.wants(kRequestTrailers)) continue;
+    slot.filter().on_request_trailers(*request_trailers_);
+    if (response_ended_ || complete_) return;
+  }
+  router_->trailers(*request_trailers_);
+}
+
+void Stream::note_request_end() {
+  request_ended_ = true;
+  request_timer_.reset();
+  request_end_time_ = worker().loop.now();
+  info_.last_downstream_byte_received = request_end_time_ - info_.start;
+}
+
+void Stream::on_bad_request(int status, std::string_view details) {
+  if (complete_) return;
+  if (!info_.protocol) prepare_info();
+  request_ended_ = true;  // nothing more comes that could be understood
+  close_connection_ = true;
+  ResponseFlags flags;
+  flags.set(ResponseFlag::DownstreamProtocolError);
+  local_reply({.status = status, .details = details, .flags = flags});
+}
+
+void Stream::pause_request(bool pause) {
+  if (encoder_ != nullptr) encoder_->read_disable(pause);
+}
+
+// --- routes ----------------------------------------------------------------------------------
+
+const Route* Stream::route() {
+  if (route_resolved_) return route_;
+  route_resolved_ = true;
+  if (!table_) return nullptr;
+  auto& random = worker_local().random;
+  route_ = table_->match(request_, info_, random.next());
+  if (route_ == nullptr) return nullptr;
+  if (!route_->clusters.empty()) {
+    choice_ = route_->clusters.size() == 1 ? &route_->clusters.front()
+                                           : &route_->choose_cluster(random.next());
+  }
+  info_.route_name = route_->name;
+  return route_;
+}
+
+void Stream::clear_route() {
+  if (filters_done_) return;
+  route_resolved_ = false;
+  route_ = nullptr;
+  choice_ = nullptr;
+}
+
+// --- the response ----------------------------------------------------------------------------
+
+void Stream::respond_1xx(http::HeaderMap&& headers) {
+  if (encoder_ == nullptr || response_started_) return;
+  if (headers.status() == 100 && !settings_.proxy_100_continue) return;  // sent already
+  encoder_->encode_1xx(headers);
+}
+
+void Stream::respond_headers(http::HeaderMap&& headers, bool end_stream) {
+  response_ = std::move(headers);
+  if (info_.response_code_details.empty()) info_.response_code_details = details::kViaUpstream;
+  send_headers(end_stream);
+}
+
+void Stream::send_headers(bool end_stream) {
+  if (settings_.filter_hooks & kResponseHeaders) {
+    pending_response_ = &response_;
+    for (size_t i = filters_.size(); i-- > 0;) {
+      if (filters_[i].wants(kResponseHeaders)) {
+        filters_[i].filter().on_response_headers(response_, end_stream);
+      }
+    }
+  }
+  if (!response_.has(HeaderId::Date)) {
+    response_.add(HeaderId::Date, worker_local().clock.date(worker().loop.now()));
+  }
+  if (settings_.server_header == ServerHeader::Overwrite ||
+      (settings_.server_header == ServerHeader::AppendIfAbsent &&
+       !response_.has(HeaderId::Server))) {
+    response_.set(HeaderId::Server, settings_.server_name);
+  }
+  if (!settings_.via.empty()) response_.append_to(HeaderId::Via, settings_.via);
+  if (settings_.request_id_in_response) {
+    if (const auto id = request_.get(HeaderId::XRequestId))
+      response_.set(HeaderId::XRequestId, *id);
+  }
+  remove_hop_by_hop(response_, response_.status() == 101 ? head_.upgrade : std::string_view());
+  if (close_connection_ && info_.protocol != http::Protocol::Http2) {
+    response_.set(HeaderId::Connection, "close");
+  }
+  info_.response_code = response_.status();
+  response_started_ = true;
+  if (end_stream) note_response_end();
+  touch_idle_timer();
+  encoder_->encode_headers(response_, end_stream);
+  if (end_stream) finish_if_done();
+}
+
+void Stream::respond_data(std::string_view data, bool end_stream) {
+  if (complete_ || encoder_ == nullptr) return;
+  info_.bytes_sent += data.size();
+  if (settings_.filter_hooks & kResponseData) {
+    for (size_t i = filters_.size(); i-- > 0;) {
+      if (filters_[i].wants(kResponseData)) filters_[i].filter().on_response_data(data, end_stream);
+    }
+  }
+  if (end_stream) note_response_end();
+  touch_idle_timer();
+  encoder_->encode_data(data, end_stream);
+  if (end_stream) finish_if_done();
+}
+
+void Stream::respond_trailers(http::HeaderMap&& trailers) {
+  if (complete_ || encoder_ == nullptr) return;
+  response_trailers_ = std::move(trailers);
+  for (size_t i = filters_.size(); i-- > 0;) {
+    if (filters_[i].wants(kResponseTrailers)) {
+      filters_[i].filter().on_response_trailers(response_trailers_);
+    }
+  }
+  note_response_end();
+  encoder_->encode_trailers(response_trailers_);
+  finish_if_done();
+}
+
+void Stream::local_reply(const LocalReply& reply) {
+  if (complete_ || response_ended_) return;
+  for (size_t i = 0; i < static_cast<size_t>(ResponseFlag::Count); ++i) {
+    const auto flag = static_cast<ResponseFlag>(i);
+    if (reply.flags.has(flag)) info_.flags.set(flag);
+  }
+  info_.response_code_details = reply.details;
+  if (router_) router_->cancel();
+  if (response_started_) {
+    // Too late for an answer: the client learns by the stream's reset.
+    worker().stats.inc(settings_.stats.rq_tx_reset);
+    auto* encoder = std::exchange(encoder_, nullptr);
+    encoder->reset(http::ResetReason::LocalReset);
+    close_connection_ = true;
+    return finish();
+  }
+  std::string body;
+  response_.clear();
+  if (route_resolved_ && route_ != nullptr) {
+    route_->apply_response_headers(choice_, response_, request_, info_);
+  }
+  finish_local_reply(reply, settings_.local_reply, info_, request_, response_, body);
+  const bool headers_only = body.empty() || head_.is_head;
+  send_headers(headers_only);
+  if (!headers_only) respond_data(body, true);
+}
+
+void Stream::note_response_end() {
+  response_ended_ = true;
+  info_.end = worker().loop.now();
+}
+
+// --- the end ---------------------------------------------------------------------------------
+
+void Stream::finish_if_done() {
+  if (complete_ || !response_ended_) return;
+  if (!request_ended_) {
+    // The client still sends what nobody wants to read (RFC 9113 §8.1); HTTP/1 has to close.
+    worker().stats.inc(settings_.stats.rq_response_before_rq_complete);
+    if (info_.protocol == http::Protocol::Http2) {
+      auto* encoder = std::exchange(encoder_, nullptr);
+      encoder->reset(http::ResetReason::LocalReset);
+    } else {
+      close_connection_ = true;
+    }
+  }
+  finish();
+}
+
+void Stream::on_reset(http::ResetReason reason) {
+  encoder_ = nullptr;
+  if (complete_) return;
+  worker().stats.inc(settings_.stats.rq_rx_reset);
+  if (reason == http::ResetReason::RemoteReset || reason == http::ResetReason::RemoteRefused) {
+    info_.flags.set(ResponseFlag::DownstreamRemoteReset);
+    info_.response_code_details = details::kDownstreamRemoteReset;
+  } else if (reason == http::ResetReason::ProtocolError) {
+    info_.flags.set(ResponseFlag::DownstreamProtocolError);
+    info_.response_code_details = "codec_error";
+  } else {
+    info_.flags.set(ResponseFlag::DownstreamConnectionTermination);
+    info_.response_code_details = details::kDownstreamRemoteDisconnect;
+  }
+  finish();
+}
+
+void Stream::on_connection_lost(std::string_view details) {
+  encoder_ = nullptr;
+  if (complete_) return;
+  info_.flags.set(ResponseFlag::DownstreamConnectionTermination);
+  info_.response_code_details = details;
+  finish();
+}
+
+void Stream::finish() {
+  complete_ = true;
+  idle_timer_.reset();
+  duration_timer_.reset();
+  request_timer_.reset();
+  if (info_.end == net::TimePoint{}) info_.end = worker().loop.now();
+  if (router_) router_->cancel();
+  count_and_log();
+  encoder_ = nullptr;
+  connection_.stream_finished(*this, close_connection_);
+}
+
+void Stream::count_and_log() {
+  auto& stats = worker().stats;
+  stats.inc(settings_.stats.rq_completed);
+  const int response_class = info_.response_code / 100;
+  if (response_class >= 1 && response_class <= 5) {
+    stats.inc(settings_.stats.rq_by_class[response_class - 1]);
+  }
+  const auto duration =
+      std::chrono::duration_cast<std::chrono::milliseconds>(info_.end - info_.start);
+  stats.record(settings_.stats.rq_time, static_cast<uint64_t>(duration.count()));
+  if (info_.is_grpc && !info_.grpc_status) {
+    auto text = response_trailers_.get(HeaderId::GrpcStatus);
+    if (!text) text = response_.get(HeaderId::GrpcStatus);
+    if (text && !text->empty() && text->size() <= 3) {
+      int status = 0;
+      for (const char c : *text) status = status * 10 + (c - '0');
+      info_.grpc_status = status;
+    }
+  }
+  if (settings_.filter_hooks & kComplete) {
+    for (FilterSlot& slot : filters_) {
+      if (slot.wants(kComplete)) slot.filter().on_complete(info_);
+    }
+  }
+  for (const auto& log : settings_.access_logs) {
+    log->log(info_, &request_, &response_, &response_trailers_);
+  }
+}
+
+// --- flow control and timers -----------------------------------------------------------------
+
+void Stream::on_above_write_watermark() {
+  response_paused_ = true;
+  if (router_) router_->pause_response(true);
+}
+
+void Stream::on_below_write_watermark() {
+  response_paused_ = false;
+  if (router_) router_->pause_response(false);
+}
+
+void Stream::on_idle_timeout() {
+  worker().stats.inc(settings_.stats.rq_idle_timeout);
+  ResponseFlags flags;
+  flags.set(ResponseFlag::StreamIdleTimeout);
+  if (!request_ended_) close_connection_ = true;
+  local_reply({.status = request_ended_ ? 504 : 408,
+               .body = "stream timeout",
+               .details = details::kStreamIdleTimeout,
+               .flags = flags});
+}
+
+void Stream::on_duration_timeout() {
+  worker().stats.inc(settings_.stats.rq_max_duration_reached);
+  ResponseFlags flags;
+  flags.set(ResponseFlag::DurationTimeout);
+  local_reply({.status = request_ended_ ? 504 : 408,
+               .body = "downstream duration timeout",
+               .details = details::kMaxDuration,
+               .flags = flags,
+               .grpc_status = 4});
+}
+
+void Stream::on_request_timeout() {
+  worker().stats.inc(settings_.stats.rq_timeout);
+  close_connection_ = true;
+  local_reply({.status = 408, .body = "request timeout", .details = details::kRequestTimeout});
+}
+
+}  // namespace sennit::proxy

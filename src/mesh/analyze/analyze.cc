@@ -47,7 +47,8 @@ class Analyzer {
       return;
     checker.add(kWarning, field, "IST0127",
                 fmt::format("selects no workload of namespace {}; look at the labels of its "
-                            "WorkloadGroups and WorkloadEntries", namespace_));
+                            "WorkloadGroups and WorkloadEntries",
+                            namespace_));
   }
 
   // --- VirtualService
@@ -72,10 +73,10 @@ class Analyzer {
                      route.match(i).gateways());
     if (!route.has_delegate()) return;
     const auto& delegate = route.delegate();
-    const ResourceKey key{"VirtualService",
-                          delegate.namespace_().empty() ? checker.resource().namespace_
-                                                        : delegate.namespace_(),
-                          delegate.name()};
+    const ResourceKey key{
+        "VirtualService",
+        delegate.namespace_().empty() ? checker.resource().namespace_ : delegate.namespace_(),
+        delegate.name()};
     if (!inventory_.find(key))
       checker.add(kWarning, below(field, "delegate"), "IST0101",
                   fmt::format("there is no {}; add it, or correct the name", key.display_name()));
@@ -89,8 +90,7 @@ class Analyzer {
 
   void destination(Checker& checker, const std::string& field,
                    const api::Destination& destination) {
-    const std::string host =
-        Inventory::host_in(destination.host(), checker.resource().namespace_);
+    const std::string host = Inventory::host_in(destination.host(), checker.resource().namespace_);
     const KnownService* service = inventory_.service(host);
     if (!service) {
       const std::string nearest = inventory_.nearest_host(host);
@@ -118,20 +118,23 @@ class Analyzer {
     }
   }
 
-  void check_subset(Checker& checker, const std::string& field,
-                    const api::Destination& destination, const std::string& host) {
+  void check_subset(Checker& checker, const std::string& field, const api::Destination& destination,
+                    const std::string& host) {
     const auto* subsets = inventory_.subsets(host);
     if (subsets && subsets->contains(destination.subset())) return;
     const Resource* rule = inventory_.destination_rule(host);
     std::string message;
     if (!rule) {
-      message = fmt::format("no DestinationRule has the host {}, so there is no subset \"{}\"; add "
-                            "one with it", host, destination.subset());
+      message = fmt::format(
+          "no DestinationRule has the host {}, so there is no subset \"{}\"; add "
+          "one with it",
+          host, destination.subset());
     } else {
-      message = fmt::format("\"{}\" is not a subset of {} ({}). Add it there, or route to one of "
-                            "those.", destination.subset(), rule->display_name(),
-                            subsets ? fmt::format("it has {}", fmt::join(*subsets, ", "))
-                                    : "it has none");
+      message = fmt::format(
+          "\"{}\" is not a subset of {} ({}). Add it there, or route to one of "
+          "those.",
+          destination.subset(), rule->display_name(),
+          subsets ? fmt::format("it has {}", fmt::join(*subsets, ", ")) : "it has none");
     }
     checker.add(kWarning, below(field, "subset"), "IST0101", std::move(message));
   }
@@ -139,9 +142,9 @@ class Analyzer {
   void check_gateways(Checker& checker, const std::string& field, const StringList& gateways) {
     for (int i = 0; i < gateways.size(); ++i)
       if (gateways[i] != "mesh" && !gateway_of(gateways[i], checker.resource()))
-        checker.add(kWarning, at(field, i), "IST0101",
-                    fmt::format("there is no Gateway {}; add it, or correct the name",
-                                gateways[i]));
+        checker.add(
+            kWarning, at(field, i), "IST0101",
+            fmt::format("there is no Gateway {}; add it, or correct the name", gateways[i]));
   }
 
   const Resource* gateway_of(std::string name, const Resource& from) const {
@@ -177,17 +180,17 @@ class Analyzer {
 
   // Two VirtualServices for one host in the mesh: only one of them is in force.
   void check_conflicts(Checker& checker, const api::VirtualService& spec) {
-    const bool mesh = spec.gateways_size() == 0 ||
-                      std::ranges::count(spec.gateways(), "mesh") > 0;
+    const bool mesh = spec.gateways_size() == 0 || std::ranges::count(spec.gateways(), "mesh") > 0;
     if (!mesh) return;
     for (int i = 0; i < spec.hosts_size(); ++i) {
       const std::string host = Inventory::host_in(spec.hosts(i), checker.resource().namespace_);
       const auto [first, fresh] = mesh_hosts_.emplace(host, &checker.resource());
       if (fresh || first->second == &checker.resource()) continue;
-      checker.add(kWarning, at("hosts", i), "IST0109",
-                  fmt::format("{} ({}) routes {}, too, and only the older of the two is in force; "
-                              "put the routes into one", first->second->display_name(),
-                              first->second->origin.to_string(), host));
+      checker.add(
+          kWarning, at("hosts", i), "IST0109",
+          fmt::format("{} ({}) routes {}, too, and only the older of the two is in force; "
+                      "put the routes into one",
+                      first->second->display_name(), first->second->origin.to_string(), host));
     }
   }
 
@@ -199,7 +202,8 @@ class Analyzer {
     if (!service)
       return checker.add(kWarning, "host", "IST0174",
                          fmt::format("no Service or ServiceEntry has the host {}; add one, or "
-                                     "correct the name", host));
+                                     "correct the name",
+                                     host));
     if (!service->workloads_known || host.starts_with('*')) return;
     for (int i = 0; i < spec.subsets_size(); ++i) {
       const Labels labels = to_labels(spec.subsets(i).labels());
@@ -221,8 +225,8 @@ class Analyzer {
     if (!fresh)
       checker.add(kWarning, "", "IST0111",
                   fmt::format("{} is without workloadSelector, too, so which of the two holds for "
-                              "namespace {} is left to chance", first->second->display_name(),
-                              resource.namespace_));
+                              "namespace {} is left to chance",
+                              first->second->display_name(), resource.namespace_));
   }
 
   Inventory inventory_;

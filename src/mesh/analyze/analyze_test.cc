@@ -56,43 +56,49 @@ std::string virtual_service(std::string_view name, std::string_view spec) {
 }
 
 TEST(Analyze, SaysNothingOfAGoodMesh) {
-  EXPECT_THAT(found(virtual_service("a", "{hosts: [shop.test], gateways: [web], http: [{route: "
-                                         "[{destination: {host: reviews, subset: v1}}]}]}")),
+  EXPECT_THAT(found(virtual_service("a",
+                                    "{hosts: [shop.test], gateways: [web], http: [{route: "
+                                    "[{destination: {host: reviews, subset: v1}}]}]}")),
               IsEmpty());
 }
 
 TEST(Analyze, MissesASubset) {
   EXPECT_THAT(
       found(virtual_service(
-          "a", "{hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: v3}}]}]}")),
-      ElementsAre("f:26:72: warning: VirtualService default/a: http[0].route[0].destination.subset: "
-                  "\"v3\" is not a subset of DestinationRule default/reviews (it has v1). Add it "
-                  "there, or route to one of those. [IST0101]"));
+          "a",
+          "{hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: v3}}]}]}")),
+      ElementsAre(
+          "f:26:72: warning: VirtualService default/a: http[0].route[0].destination.subset: "
+          "\"v3\" is not a subset of DestinationRule default/reviews (it has v1). Add it "
+          "there, or route to one of those. [IST0101]"));
 }
 
 TEST(Analyze, MissesAHostAndSuggestsTheNearest) {
-  EXPECT_THAT(found(virtual_service(
-                  "a", "{hosts: [x], http: [{route: [{destination: {host: review}}]}]}")),
-              ElementsAre(HasSubstr("no Service or ServiceEntry has the host "
-                                    "review.default.svc.cluster.local; did you mean "
-                                    "reviews.default.svc.cluster.local? [IST0101]")));
+  EXPECT_THAT(
+      found(virtual_service("a", "{hosts: [x], http: [{route: [{destination: {host: review}}]}]}")),
+      ElementsAre(HasSubstr("no Service or ServiceEntry has the host "
+                            "review.default.svc.cluster.local; did you mean "
+                            "reviews.default.svc.cluster.local? [IST0101]")));
 }
 
 TEST(Analyze, MissesAPort) {
-  EXPECT_THAT(found(virtual_service("a", "{hosts: [x], http: [{route: [{destination: {host: "
-                                         "reviews, port: {number: 80}}}]}]}")),
+  EXPECT_THAT(found(virtual_service("a",
+                                    "{hosts: [x], http: [{route: [{destination: {host: "
+                                    "reviews, port: {number: 80}}}]}]}")),
               ElementsAre(HasSubstr("has no port 80 (it has 9080) [IST0101]")));
 }
 
 TEST(Analyze, MissesAGateway) {
-  EXPECT_THAT(found(virtual_service("a", "{hosts: [x], gateways: [wep], http: [{route: "
-                                         "[{destination: {host: reviews}}]}]}")),
+  EXPECT_THAT(found(virtual_service("a",
+                                    "{hosts: [x], gateways: [wep], http: [{route: "
+                                    "[{destination: {host: reviews}}]}]}")),
               ElementsAre(HasSubstr("gateways[0]: there is no Gateway wep")));
 }
 
 TEST(Analyze, SeesAHostThatItsGatewayDoesNotListenFor) {
-  EXPECT_THAT(found(virtual_service("a", "{hosts: [other.test], gateways: [web], http: [{route: "
-                                         "[{destination: {host: reviews}}]}]}")),
+  EXPECT_THAT(found(virtual_service("a",
+                                    "{hosts: [other.test], gateways: [web], http: [{route: "
+                                    "[{destination: {host: reviews}}]}]}")),
               ElementsAre(HasSubstr("\"other.test\" is no host of its gateways (they have "
                                     "shop.test) [IST0132]")));
 }
@@ -141,8 +147,8 @@ TEST(Validate, FailsOnAFileThatIsNotThere) {
 }
 
 TEST(Validate, AgreesWithIstio) {
-  const auto cases = std::filesystem::path(__FILE__).parent_path() /
-                     "../../../../shared/conformance/validation";
+  const auto cases =
+      std::filesystem::path(__FILE__).parent_path() / "../../../../shared/conformance/validation";
   if (!std::filesystem::exists(cases)) GTEST_SKIP() << "the cases are not beside this checkout";
   std::istringstream none;
   for (const auto& entry : std::filesystem::directory_iterator(cases)) {

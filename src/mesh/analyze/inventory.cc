@@ -70,8 +70,8 @@ void Inventory::add_service_entry(const Resource& resource) {
   const auto& spec = resource.as<api::ServiceEntry>();
   KnownService service;
   for (const auto& port : spec.ports()) service.ports.insert(port.number());
-  service.workloads_known = spec.endpoints_size() > 0 ||
-                            (spec.has_workload_selector() && knows_workloads());
+  service.workloads_known =
+      spec.endpoints_size() > 0 || (spec.has_workload_selector() && knows_workloads());
   for (const auto& endpoint : spec.endpoints()) {
     service.workloads.push_back(to_labels(endpoint.labels()));
   }

@@ -16,8 +16,8 @@ struct Validation {
   int exit_status() const;
 };
 
-// Files and directories (recursive); "-" is `standard_input`. Resources of all of them are looked at
-// together.
+// Files and directories (recursive); "-" is `standard_input`. Resources of all of them are looked
+// at together.
 Validation validate(const std::vector<std::string>& paths, std::istream& standard_input);
 
 }  // namespace sennit::mesh

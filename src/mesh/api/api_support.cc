@@ -39,8 +39,7 @@ class Walker {
 
 }  // namespace
 
-std::vector<FieldSupport> fields_of(const google::protobuf::Descriptor* descriptor,
-                                    bool in_force) {
+std::vector<FieldSupport> fields_of(const google::protobuf::Descriptor* descriptor, bool in_force) {
   std::vector<FieldSupport> fields;
   Walker(fields).walk(descriptor, "", in_force);
   return fields;

@@ -23,8 +23,8 @@ class DocumentDecoder {
 
   void decode(const YamlNode& document) {
     if (!document.is_mapping())
-      return error(document, fmt::format("a resource must be a mapping, not {}",
-                                         document.description()));
+      return error(document,
+                   fmt::format("a resource must be a mapping, not {}", document.description()));
     const auto type = type_of(document);
     if (!type) return;
     if (type->kind == "List" && type->group.empty()) return decode_list(document);
@@ -32,9 +32,9 @@ class DocumentDecoder {
     if (!kind || (kind->group != type->group && !is_istio_group(type->group)))
       return skip(document, *type);
     if (kind->group != type->group)
-      return error(document, fmt::format("{} belongs to the API group {}; write apiVersion: {}",
-                                         kind->name, kind->group,
-                                         kind->api_version(kind->versions.front())));
+      return error(document,
+                   fmt::format("{} belongs to the API group {}; write apiVersion: {}", kind->name,
+                               kind->group, kind->api_version(kind->versions.front())));
     decode_resource(document, *kind, *type);
   }
 
@@ -47,8 +47,8 @@ class DocumentDecoder {
 
   std::optional<TypeName> type_of(const YamlNode& document) {
     TypeName type;
-    for (const auto& [key, target] : {std::pair("apiVersion", &type.api_version),
-                                      std::pair("kind", &type.kind)}) {
+    for (const auto& [key, target] :
+         {std::pair("apiVersion", &type.api_version), std::pair("kind", &type.kind)}) {
       const YamlNode* node = document.find(key);
       if (!node || !node->is_scalar() || node->is_null()) {
         error(document, fmt::format("a resource must have \"{}\"", key));
@@ -80,10 +80,11 @@ class DocumentDecoder {
                                nearest.empty() ? "" : fmt::format(" (did you mean {}?)", nearest),
                                fmt::join(names, ", ")));
     }
-    result_.diagnostics.push_back(
-        Diagnostic{Diagnostic::Level::Warning, Origin{file_, document.line, document.column}, "",
-                   "", fmt::format("{} {} is skipped: it is no kind that Sennit reads",
-                                   type.api_version, type.kind), ""});
+    result_.diagnostics.push_back(Diagnostic{
+        Diagnostic::Level::Warning, Origin{file_, document.line, document.column}, "", "",
+        fmt::format("{} {} is skipped: it is no kind that Sennit reads", type.api_version,
+                    type.kind),
+        ""});
   }
 
   void decode_resource(const YamlNode& document, const Kind& kind, const TypeName& type) {
@@ -116,12 +117,11 @@ class DocumentDecoder {
     for (size_t i = 0; i + 1 < document.items.size(); i += 2) {
       const YamlNode& key = document.items[i];
       if (std::ranges::count(kNames, key.text)) continue;
-      const std::string nearest =
-          nearest_word(key.text, {std::begin(kNames), std::end(kNames)});
+      const std::string nearest = nearest_word(key.text, {std::begin(kNames), std::end(kNames)});
       fields.error(key, key.text,
-                   nearest.empty() ? "there is no such field; it may belong under \"spec\""
-                                   : fmt::format("there is no such field; did you mean \"{}\"?",
-                                                 nearest));
+                   nearest.empty()
+                       ? "there is no such field; it may belong under \"spec\""
+                       : fmt::format("there is no such field; did you mean \"{}\"?", nearest));
     }
   }
 
@@ -133,8 +133,10 @@ class DocumentDecoder {
       return;
     }
     if (!kind.in_force)
-      checker.warning("", "is not in force: Sennit reads and checks the kind {}, but does not act "
-                      "on it yet", kind.name);
+      checker.warning("",
+                      "is not in force: Sennit reads and checks the kind {}, but does not act "
+                      "on it yet",
+                      kind.name);
     result_.resources.push_back(std::move(resource));
   }
 
@@ -149,8 +151,8 @@ Decoded decode(std::string_view text, std::string_view file) {
   YamlDocuments yaml = parse_yaml(text);
   const auto add = [&](const YamlError& error) {
     result.diagnostics.push_back(Diagnostic{Diagnostic::Level::Error,
-                                            Origin{std::string(file), error.line, error.column},
-                                            "", "", error.message, ""});
+                                            Origin{std::string(file), error.line, error.column}, "",
+                                            "", error.message, ""});
   };
   if (yaml.syntax_error) {
     add(*yaml.syntax_error);

@@ -41,9 +41,11 @@ std::vector<std::string> messages(const Decoded& decoded) {
 
 // A VirtualService whose route (line 7 on, indented by 4) is `route`.
 Decoded decode_route(const std::string& route) {
-  return decode("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\n"
-                "spec:\n  hosts: [a]\n  http:\n  - route: [{destination: {host: a}}]\n" + route,
-                "f.yaml");
+  return decode(
+      "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\n"
+      "spec:\n  hosts: [a]\n  http:\n  - route: [{destination: {host: a}}]\n" +
+          route,
+      "f.yaml");
 }
 
 TEST(Decode, FillsTheTypedSpec) {
@@ -92,8 +94,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"WrongType", "    retries: 3\n",
                 "f.yaml:8:5: VirtualService default/a: http[0].retries: must be a mapping, not the "
                 "number 3"},
-        BadCase{"ListWanted", "    match: {uri: {prefix: /}}\n",
-                "f.yaml:8:5: VirtualService default/a: http[0].match: must be a list, not a mapping"},
+        BadCase{
+            "ListWanted", "    match: {uri: {prefix: /}}\n",
+            "f.yaml:8:5: VirtualService default/a: http[0].match: must be a list, not a mapping"},
         BadCase{"BareNumber", "    name: 80\n",
                 "http[0].name: must be a text, but YAML reads the number 80 here; write \"80\" in "
                 "quotes"},
@@ -113,7 +116,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "only one of \"exact\" and \"prefix\" can be set; remove one"},
         BadCase{"EmptyItem", "    mirrors: [null]\n",
                 "http[0].mirrors[0]: is empty; write a value or remove the dash"},
-        BadCase{"Base64", "    directResponse: {status: 200, body: {bytes: '?'}}\n", "is not base64"}),
+        BadCase{"Base64", "    directResponse: {status: 200, body: {bytes: '?'}}\n",
+                "is not base64"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Decode, RefusesAKeyWrittenTwice) {
@@ -135,8 +139,7 @@ TEST(Decode, ResolvesAnchorsAndMergeKeys) {
       "  - match: [{uri: {prefix: /}}]\n    route: [{destination: {host: b}}]\n"
       "    retries: {<<: *r, attempts: 3}\n");
   ASSERT_THAT(decoded.resources, SizeIs(1));
-  const auto& retries =
-      decoded.resources[0]->as<istio::v1::VirtualService>().http(1).retries();
+  const auto& retries = decoded.resources[0]->as<istio::v1::VirtualService>().http(1).retries();
   EXPECT_EQ(retries.attempts(), 3);
   EXPECT_EQ(retries.per_try_timeout().seconds(), 1);
 }
@@ -161,7 +164,8 @@ TEST(Decode, SaysWhereTextIsNotYaml) {
 
 TEST(Decode, ReadsSeveralDocumentsListsAndJson) {
   const std::string text = std::string("---\n# nothing\n---\n") + std::string(kReviews) +
-                           "---\n" R"({"apiVersion": "v1", "kind": "List", "items": [
+                           "---\n"
+                           R"({"apiVersion": "v1", "kind": "List", "items": [
     {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "ratings", "namespace": "shop"},
      "spec": {"selector": {"app": "ratings"}, "ports": [{"port": 80, "targetPort": "web"}]}}]})";
   const Decoded decoded = decode(text, "all.yaml");
@@ -184,9 +188,8 @@ TEST(Decode, NamesTheVersionsWhenAnotherIsWritten) {
   const Decoded decoded = decode(
       "apiVersion: security.istio.io/v1alpha1\nkind: PeerAuthentication\nmetadata: {name: a}\n",
       "f");
-  EXPECT_THAT(messages(decoded),
-              ElementsAre("f:1:1: PeerAuthentication has no version "
-                          "security.istio.io/v1alpha1; it has v1, v1beta1"));
+  EXPECT_THAT(messages(decoded), ElementsAre("f:1:1: PeerAuthentication has no version "
+                                             "security.istio.io/v1alpha1; it has v1, v1beta1"));
 }
 
 TEST(Decode, SkipsForeignKindsWithAWarning) {
@@ -204,10 +207,10 @@ TEST(Decode, SuggestsTheKindThatWasMeant) {
 TEST(Decode, WarnsOfWhatIsNotInForce) {
   const Decoded decoded = decode(
       "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n"
-      "  host: a\n  trafficPolicy:\n    tunnel: {targetHost: b, targetPort: 80}\n", "f");
-  EXPECT_THAT(messages(decoded),
-              ElementsAre(HasSubstr("f:7:5: warning: DestinationRule default/a: "
-                                    "trafficPolicy.tunnel: is not in force")));
+      "  host: a\n  trafficPolicy:\n    tunnel: {targetHost: b, targetPort: 80}\n",
+      "f");
+  EXPECT_THAT(messages(decoded), ElementsAre(HasSubstr("f:7:5: warning: DestinationRule default/a: "
+                                                       "trafficPolicy.tunnel: is not in force")));
   EXPECT_THAT(decoded.resources, SizeIs(1));
 }
 
@@ -215,7 +218,8 @@ TEST(Decode, ReadsMetadata) {
   const Decoded decoded = decode(
       "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  namespace: shop\n  uid: x\n"
       "  labels: {app: a}\n  annotations: {note: hello world}\n"
-      "  creationTimestamp: 2026-08-01T10:00:00+02:00\nspec: {ports: [{port: 80}]}\n", "f");
+      "  creationTimestamp: 2026-08-01T10:00:00+02:00\nspec: {ports: [{port: 80}]}\n",
+      "f");
   ASSERT_THAT(messages(decoded), IsEmpty());
   const Resource& resource = *decoded.resources.at(0);
   EXPECT_EQ(resource.labels.at("app"), "a");
@@ -224,7 +228,8 @@ TEST(Decode, ReadsMetadata) {
 }
 
 TEST(Decode, WantsAName) {
-  const Decoded decoded = decode("apiVersion: v1\nkind: Service\nspec: {ports: [{port: 80}]}\n", "f");
+  const Decoded decoded =
+      decode("apiVersion: v1\nkind: Service\nspec: {ports: [{port: 80}]}\n", "f");
   EXPECT_THAT(messages(decoded), ElementsAre("f:1:1: Service: metadata.name: is missing; every "
                                              "resource needs a name"));
 }
@@ -233,10 +238,12 @@ TEST(Decode, TakesPortKeysWithAndWithoutQuotes) {
   const Decoded decoded = decode(
       "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a}\nspec:\n"
       "  selector: {matchLabels: {app: a}}\n"
-      "  portLevelMtls: {8080: {mode: DISABLE}, '8081': {mode: STRICT}}\n", "f");
+      "  portLevelMtls: {8080: {mode: DISABLE}, '8081': {mode: STRICT}}\n",
+      "f");
   ASSERT_THAT(messages(decoded), IsEmpty());
   const auto& spec = decoded.resources.at(0)->as<istio::v1::PeerAuthentication>();
-  EXPECT_EQ(spec.port_level_mtls().at(8081).mode(), istio::v1::PeerAuthentication::MutualTLS::STRICT);
+  EXPECT_EQ(spec.port_level_mtls().at(8081).mode(),
+            istio::v1::PeerAuthentication::MutualTLS::STRICT);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ struct Unit {
   double nanoseconds;
 };
 // Longer names first, so that "ms" is not read as "m".
-constexpr Unit kUnits[] = {{"ns", 1},    {"us", 1e3}, {"\xC2\xB5s", 1e3}, {"\xCE\xBCs", 1e3},
-                           {"ms", 1e6},  {"s", 1e9},  {"m", 60e9},        {"h", 3600e9}};
+constexpr Unit kUnits[] = {{"ns", 1},   {"us", 1e3}, {"\xC2\xB5s", 1e3}, {"\xCE\xBCs", 1e3},
+                           {"ms", 1e6}, {"s", 1e9},  {"m", 60e9},        {"h", 3600e9}};
 
 // Cuts a decimal number off the front.
 std::optional<double> take_number(std::string_view& text) {

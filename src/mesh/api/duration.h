@@ -10,7 +10,8 @@
 
 namespace sennit::mesh {
 
-// Nothing where the text is no duration, or one beyond what nanoseconds in 64 bits hold (292 years).
+// Nothing where the text is no duration, or one beyond what nanoseconds in 64 bits hold (292
+// years).
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 google::protobuf::Duration to_proto(std::chrono::nanoseconds duration);

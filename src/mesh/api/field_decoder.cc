@@ -79,8 +79,9 @@ bool FieldDecoder::oneof_is_free(const YamlNode& key, const Field* field, const 
   const auto* group = field->real_containing_oneof();
   if (!group || !message.GetReflection()->HasOneof(message, group)) return true;
   const Field* other = message.GetReflection()->GetOneofFieldDescriptor(message, group);
-  error(key, path, fmt::format("only one of \"{}\" and \"{}\" can be set; remove one",
-                               other->json_name(), field->json_name()));
+  error(key, path,
+        fmt::format("only one of \"{}\" and \"{}\" can be set; remove one", other->json_name(),
+                    field->json_name()));
   return false;
 }
 
@@ -114,8 +115,8 @@ void FieldDecoder::decode_map(const YamlNode& key, const YamlNode& value, const 
     const bool key_good = decode_map_key(entry_key, entry_type->map_key(), *entry, entry_path);
     const YamlNode& item = value.items[i + 1];
     // "x-user:" with nothing behind it is the empty value: for a header match that is "present".
-    const bool empty = item.is_null() && shape_of(entry_type->map_value()) ==
-                                             FieldSchema::Shape::Message;
+    const bool empty =
+        item.is_null() && shape_of(entry_type->map_value()) == FieldSchema::Shape::Message;
     const bool value_good =
         empty || decode_value(entry_key, item, entry_type->map_value(), *entry, entry_path);
     if (!key_good || !value_good) message.GetReflection()->RemoveLast(&message, field);
@@ -126,8 +127,8 @@ bool FieldDecoder::decode_map_key(const YamlNode& key, const Field* field, Messa
                                   const std::string& path) {
   if (field->cpp_type() == Field::CPPTYPE_STRING) {
     if (key.type() == YamlNode::Type::Boolean) {
-      error(key, path, fmt::format("YAML reads this key as a boolean; write \"{}\" in quotes",
-                                   key.text));
+      error(key, path,
+            fmt::format("YAML reads this key as a boolean; write \"{}\" in quotes", key.text));
       return false;
     }
     entry.GetReflection()->SetString(&entry, field, key.text);
@@ -141,9 +142,12 @@ bool FieldDecoder::decode_map_key(const YamlNode& key, const Field* field, Messa
 bool FieldDecoder::decode_value(const YamlNode& at, const YamlNode& value, const Field* field,
                                 Message& message, const std::string& path) {
   switch (shape_of(field)) {
-    case FieldSchema::Shape::Enum: return decode_enum(at, value, field, message, path);
-    case FieldSchema::Shape::Scalar: return decode_scalar(at, value, field, message, path);
-    default: return decode_submessage(at, value, field, message, path);
+    case FieldSchema::Shape::Enum:
+      return decode_enum(at, value, field, message, path);
+    case FieldSchema::Shape::Scalar:
+      return decode_scalar(at, value, field, message, path);
+    default:
+      return decode_submessage(at, value, field, message, path);
   }
 }
 
@@ -154,9 +158,15 @@ bool FieldDecoder::decode_submessage(const YamlNode& at, const YamlNode& value, 
                                         : reflection->MutableMessage(&message, field);
   std::string problem;
   switch (shape_of(field)) {
-    case FieldSchema::Shape::Duration: problem = decode_duration(value, *inner); break;
-    case FieldSchema::Shape::Struct: problem = decode_struct(value, *inner); break;
-    case FieldSchema::Shape::IntOrString: problem = decode_int_or_string(value, *inner); break;
+    case FieldSchema::Shape::Duration:
+      problem = decode_duration(value, *inner);
+      break;
+    case FieldSchema::Shape::Struct:
+      problem = decode_struct(value, *inner);
+      break;
+    case FieldSchema::Shape::IntOrString:
+      problem = decode_int_or_string(value, *inner);
+      break;
     default:
       if (value.is_mapping()) {
         const int before = errors_;

@@ -13,8 +13,12 @@ namespace {
 using istio::v1::MeshConfig;
 
 Diagnostic error_at(std::string_view file, int line, int column, std::string message) {
-  return Diagnostic{Diagnostic::Level::Error, Origin{std::string(file), line, column}, "MeshConfig",
-                    "", std::move(message), ""};
+  return Diagnostic{Diagnostic::Level::Error,
+                    Origin{std::string(file), line, column},
+                    "MeshConfig",
+                    "",
+                    std::move(message),
+                    ""};
 }
 
 bool has_error(const std::vector<Diagnostic>& diagnostics) {
@@ -46,7 +50,8 @@ MeshConfig default_mesh_config() {
   config.set_enable_prometheus_merge(true);
   auto& retries = *config.mutable_default_http_retry_policy();
   retries.set_attempts(2);
-  retries.set_retry_on("connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes");
+  retries.set_retry_on(
+      "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes");
   return config;
 }
 

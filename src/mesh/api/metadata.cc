@@ -13,8 +13,12 @@ namespace {
 
 constexpr size_t kMaxLabel = 63, kMaxSubdomain = 253;
 
-bool is_alphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
-bool is_lower_alphanumeric(char c) { return is_alphanumeric(c) && !(c >= 'A' && c <= 'Z'); }
+bool is_alphanumeric(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0;
+}
+bool is_lower_alphanumeric(char c) {
+  return is_alphanumeric(c) && !(c >= 'A' && c <= 'Z');
+}
 
 // 63 of [A-Za-z0-9._-] at most, alphanumeric at both ends.
 bool is_qualified_name(std::string_view name) {
@@ -47,10 +51,16 @@ class MetadataDecoder {
  private:
   void field(const YamlNode& key, const YamlNode& value) {
     // What an API server writes; a mesh has nothing to read there.
-    static constexpr std::string_view kIgnored[] = {
-        "uid",           "resourceVersion", "generation", "generateName",
-        "managedFields", "ownerReferences", "finalizers", "selfLink",
-        "deletionTimestamp", "deletionGracePeriodSeconds"};
+    static constexpr std::string_view kIgnored[] = {"uid",
+                                                    "resourceVersion",
+                                                    "generation",
+                                                    "generateName",
+                                                    "managedFields",
+                                                    "ownerReferences",
+                                                    "finalizers",
+                                                    "selfLink",
+                                                    "deletionTimestamp",
+                                                    "deletionGracePeriodSeconds"};
     static const std::vector<std::string_view> known{"name", "namespace", "labels", "annotations",
                                                      "creationTimestamp"};
     const std::string path = "metadata." + key.text;
@@ -126,13 +136,18 @@ bool is_dns_subdomain(std::string_view name) {
 std::string label_problem(std::string_view key, std::string_view value) {
   const size_t slash = key.find('/');
   const std::string_view name = slash == std::string_view::npos ? key : key.substr(slash + 1);
-  const bool prefix_good = slash == std::string_view::npos || is_dns_subdomain(key.substr(0, slash));
+  const bool prefix_good =
+      slash == std::string_view::npos || is_dns_subdomain(key.substr(0, slash));
   if (!prefix_good || !is_qualified_name(name))
-    return fmt::format("\"{}\" is no label key: at most 63 letters, digits, \"-\", \"_\" and "
-                       "\".\", after an optional DNS prefix and \"/\"", key);
+    return fmt::format(
+        "\"{}\" is no label key: at most 63 letters, digits, \"-\", \"_\" and "
+        "\".\", after an optional DNS prefix and \"/\"",
+        key);
   if (!value.empty() && !is_qualified_name(value))
-    return fmt::format("\"{}\" is no label value: at most 63 letters, digits, \"-\", \"_\" and "
-                       "\".\", with a letter or digit at both ends", value);
+    return fmt::format(
+        "\"{}\" is no label value: at most 63 letters, digits, \"-\", \"_\" and "
+        "\".\", with a letter or digit at both ends",
+        value);
   return "";
 }
 
@@ -140,8 +155,8 @@ std::optional<int64_t> parse_timestamp(std::string_view text) {
   using namespace std::chrono;
   int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, consumed = 0;
   const std::string copy(text);
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s,
-                  &consumed) != 6)
+  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s, &consumed) !=
+      6)
     return std::nullopt;
   const year_month_day date{year(y), month(static_cast<unsigned>(mo)),
                             day(static_cast<unsigned>(d))};
@@ -149,7 +164,8 @@ std::optional<int64_t> parse_timestamp(std::string_view text) {
   std::string_view rest = text.substr(static_cast<size_t>(consumed));
   if (rest.starts_with('.')) {
     rest.remove_prefix(1);
-    while (!rest.empty() && std::isdigit(static_cast<unsigned char>(rest[0]))) rest.remove_prefix(1);
+    while (!rest.empty() && std::isdigit(static_cast<unsigned char>(rest[0])))
+      rest.remove_prefix(1);
   }
   int offset = 0;
   if (rest != "Z" && rest != "z") {

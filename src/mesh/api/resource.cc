@@ -21,7 +21,9 @@ Origin Resource::origin_of(std::string_view field_path) const {
   return origin;
 }
 
-std::string Resource::display_name() const { return key_of(*this).display_name(); }
+std::string Resource::display_name() const {
+  return key_of(*this).display_name();
+}
 
 std::string ResourceKey::display_name() const {
   return fmt::format("{} {}/{}", kind, namespace_, name);

@@ -18,10 +18,14 @@ struct Range {
 };
 Range range_of(const FieldDescriptor* field) {
   switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_INT32: return {INT32_MIN, INT32_MAX};
-    case FieldDescriptor::CPPTYPE_UINT32: return {0, UINT32_MAX};
-    case FieldDescriptor::CPPTYPE_UINT64: return {0, INT64_MAX};
-    default: return {INT64_MIN, INT64_MAX};
+    case FieldDescriptor::CPPTYPE_INT32:
+      return {INT32_MIN, INT32_MAX};
+    case FieldDescriptor::CPPTYPE_UINT32:
+      return {0, UINT32_MAX};
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return {0, INT64_MAX};
+    default:
+      return {INT64_MIN, INT64_MAX};
   }
 }
 
@@ -44,7 +48,9 @@ void store_integer(Message& message, const FieldDescriptor* field, int64_t value
     case FieldDescriptor::CPPTYPE_UINT64:
       reflection->SetUInt64(&message, field, static_cast<uint64_t>(value));
       break;
-    default: reflection->SetInt64(&message, field, value); break;
+    default:
+      reflection->SetInt64(&message, field, value);
+      break;
   }
 }
 
@@ -63,8 +69,9 @@ std::optional<std::string> FieldDecoder::text(const YamlNode& node, const std::s
   if (!node.is_scalar() || node.is_null()) {
     error(node, path, fmt::format("must be a text, not {}", node.description()));
   } else {
-    error(node, path, fmt::format("must be a text, but YAML reads {} here; write \"{}\" in quotes",
-                                  node.description(), node.text));
+    error(node, path,
+          fmt::format("must be a text, but YAML reads {} here; write \"{}\" in quotes",
+                      node.description(), node.text));
   }
   return std::nullopt;
 }
@@ -73,15 +80,17 @@ bool FieldDecoder::decode_scalar(const YamlNode& at, const YamlNode& value, cons
                                  Message& message, const std::string& path) {
   const auto* reflection = message.GetReflection();
   switch (field->cpp_type()) {
-    case Field::CPPTYPE_STRING: return decode_text(at, value, field, message, path);
+    case Field::CPPTYPE_STRING:
+      return decode_text(at, value, field, message, path);
     case Field::CPPTYPE_BOOL: {
       const auto boolean = yaml_boolean(value);
       if (boolean) {
         reflection->SetBool(&message, field, *boolean);
         return true;
       }
-      error(at, path, fmt::format("must be true or false, not {}{}", value.description(),
-                                  quoting_hint(value)));
+      error(
+          at, path,
+          fmt::format("must be true or false, not {}{}", value.description(), quoting_hint(value)));
       return false;
     }
     case Field::CPPTYPE_DOUBLE: {
@@ -94,7 +103,8 @@ bool FieldDecoder::decode_scalar(const YamlNode& at, const YamlNode& value, cons
             fmt::format("must be a number, not {}{}", value.description(), quoting_hint(value)));
       return false;
     }
-    default: return decode_integer(at, value, field, message, path);
+    default:
+      return decode_integer(at, value, field, message, path);
   }
 }
 
@@ -102,8 +112,9 @@ bool FieldDecoder::decode_integer(const YamlNode& at, const YamlNode& value, con
                                   Message& message, const std::string& path) {
   const auto number = yaml_integer(value);
   if (!number) {
-    error(at, path, fmt::format("must be a whole number, not {}{}", value.description(),
-                                quoting_hint(value)));
+    error(
+        at, path,
+        fmt::format("must be a whole number, not {}{}", value.description(), quoting_hint(value)));
     return false;
   }
   const auto [low, high] = range_of(field);

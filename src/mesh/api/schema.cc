@@ -70,9 +70,8 @@ MessageSchema::MessageSchema(const Descriptor* descriptor) {
   for (int i = 0; i < descriptor->field_count(); ++i) {
     const FieldDescriptor* field = descriptor->field(i);
     const auto& options = field->options();
-    fields_.push_back(FieldSchema{field, field->json_name(),
-                                  options.GetExtension(istio::v1::alias), shape_of(field),
-                                  options.GetExtension(istio::v1::refused),
+    fields_.push_back(FieldSchema{field, field->json_name(), options.GetExtension(istio::v1::alias),
+                                  shape_of(field), options.GetExtension(istio::v1::refused),
                                   options.GetExtension(istio::v1::inert),
                                   options.GetExtension(istio::v1::deprecated_for)});
   }

@@ -15,8 +15,8 @@ struct FieldSchema {
   enum class Shape { Scalar, Enum, Message, Map, Duration, Struct, IntOrString };
 
   const google::protobuf::FieldDescriptor* field = nullptr;
-  std::string name;   // "perTryTimeout"
-  std::string alias;  // a second spelling, usually empty
+  std::string name;             // "perTryTimeout"
+  std::string alias;            // a second spelling, usually empty
   Shape shape = Shape::Scalar;  // of one item, where the field is a list
   bool refused = false, inert = false;
   std::string deprecated_for;

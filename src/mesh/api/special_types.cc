@@ -23,11 +23,19 @@ void fill(const YamlNode& node, google::protobuf::Value& value) {
     return;
   }
   switch (node.type()) {
-    case YamlNode::Type::Null: value.set_null_value(google::protobuf::NULL_VALUE); break;
-    case YamlNode::Type::Boolean: value.set_bool_value(*yaml_boolean(node)); break;
+    case YamlNode::Type::Null:
+      value.set_null_value(google::protobuf::NULL_VALUE);
+      break;
+    case YamlNode::Type::Boolean:
+      value.set_bool_value(*yaml_boolean(node));
+      break;
     case YamlNode::Type::Integer:
-    case YamlNode::Type::Float: value.set_number_value(*yaml_number(node)); break;
-    case YamlNode::Type::String: value.set_string_value(node.text); break;
+    case YamlNode::Type::Float:
+      value.set_number_value(*yaml_number(node));
+      break;
+    case YamlNode::Type::String:
+      value.set_string_value(node.text);
+      break;
   }
 }
 
@@ -71,12 +79,18 @@ bool decode_base64(std::string_view text, std::string& bytes) {
   int bits = 0;
   for (char c : text) {
     uint32_t digit = 0;
-    if (c >= 'A' && c <= 'Z') digit = static_cast<uint32_t>(c - 'A');
-    else if (c >= 'a' && c <= 'z') digit = static_cast<uint32_t>(c - 'a' + 26);
-    else if (c >= '0' && c <= '9') digit = static_cast<uint32_t>(c - '0' + 52);
-    else if (c == '+' || c == '-') digit = 62;
-    else if (c == '/' || c == '_') digit = 63;
-    else return false;
+    if (c >= 'A' && c <= 'Z')
+      digit = static_cast<uint32_t>(c - 'A');
+    else if (c >= 'a' && c <= 'z')
+      digit = static_cast<uint32_t>(c - 'a' + 26);
+    else if (c >= '0' && c <= '9')
+      digit = static_cast<uint32_t>(c - '0' + 52);
+    else if (c == '+' || c == '-')
+      digit = 62;
+    else if (c == '/' || c == '_')
+      digit = 63;
+    else
+      return false;
     buffer = buffer << 6 | digit;
     bits += 6;
     if (bits < 8) continue;

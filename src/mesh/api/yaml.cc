@@ -32,8 +32,8 @@ class Composer {
     diag_.reset(fy_diag_create(&diag_config));
     fy_diag_set_collect_errors(diag_.get(), true);
     fy_parse_cfg config{};
-    config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG |
-                                                   FYPCF_JSON_NONE);
+    config.flags =
+        static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE);
     config.diag = diag_.get();
     parser_.reset(fy_parser_create(&config));
     fy_parser_set_string(parser_.get(), text.data(), text.size());
@@ -44,8 +44,8 @@ class Composer {
       const fy_event_type type = event->type;
       if (type == FYET_DOCUMENT_START) {
         anchors_.clear();
-      } else if (type == FYET_SCALAR || type == FYET_MAPPING_START ||
-                 type == FYET_SEQUENCE_START || type == FYET_ALIAS) {
+      } else if (type == FYET_SCALAR || type == FYET_MAPPING_START || type == FYET_SEQUENCE_START ||
+                 type == FYET_ALIAS) {
         YamlNode node = build(event, 0);
         if (failed()) break;
         if (!node.is_null()) result_.documents.push_back(std::move(node));
@@ -196,7 +196,9 @@ class Composer {
 
 }  // namespace
 
-YamlDocuments parse_yaml(std::string_view text) { return Composer(text).compose(); }
+YamlDocuments parse_yaml(std::string_view text) {
+  return Composer(text).compose();
+}
 
 const YamlNode* YamlNode::find(std::string_view key) const {
   if (!is_mapping()) return nullptr;
@@ -209,11 +211,15 @@ std::string YamlNode::description() const {
   if (is_sequence()) return "a list";
   if (is_mapping()) return "a mapping";
   switch (type()) {
-    case Type::Null: return "nothing";
-    case Type::Boolean: return fmt::format("the boolean {}", text);
+    case Type::Null:
+      return "nothing";
+    case Type::Boolean:
+      return fmt::format("the boolean {}", text);
     case Type::Integer:
-    case Type::Float: return fmt::format("the number {}", text);
-    case Type::String: break;
+    case Type::Float:
+      return fmt::format("the number {}", text);
+    case Type::String:
+      break;
   }
   return fmt::format("the text \"{}\"", text);
 }

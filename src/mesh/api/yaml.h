@@ -44,8 +44,8 @@ struct YamlError {
 };
 
 struct YamlDocuments {
-  std::vector<YamlNode> documents;  // those with content, in order
-  std::vector<YamlError> errors;    // duplicate keys: the documents can still be looked at
+  std::vector<YamlNode> documents;        // those with content, in order
+  std::vector<YamlError> errors;          // duplicate keys: the documents can still be looked at
   std::optional<YamlError> syntax_error;  // the text is not YAML from there on
 };
 

@@ -8,9 +8,10 @@ namespace sennit::mesh {
 namespace {
 
 // Not the single letters y and n, which Kubernetes' reader takes for texts.
-constexpr std::string_view kTrue[] = {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
-constexpr std::string_view kFalse[] = {"no",    "No",    "NO",  "false", "False",
-                                       "FALSE", "off",   "Off", "OFF"};
+constexpr std::string_view kTrue[] = {"yes",  "Yes", "YES", "true", "True",
+                                      "TRUE", "on",  "On",  "ON"};
+constexpr std::string_view kFalse[] = {"no",    "No",  "NO",  "false", "False",
+                                       "FALSE", "off", "Off", "OFF"};
 constexpr std::string_view kNull[] = {"", "~", "null", "Null", "NULL"};
 
 template <size_t N>

@@ -26,11 +26,13 @@ bool is_config_file(const fs::path& path) {
   return extension == ".yaml" || extension == ".yml" || extension == ".json";
 }
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+bool is_hidden(const fs::path& path) {
+  return path.filename().string().starts_with('.');
+}
 
 Diagnostic told_of(const fs::path& path, std::string message) {
-  return Diagnostic{Diagnostic::Level::Error, Origin{path.string(), 0, 0}, "", "",
-                    std::move(message), ""};
+  return Diagnostic{
+      Diagnostic::Level::Error, Origin{path.string(), 0, 0}, "", "", std::move(message), ""};
 }
 
 std::vector<std::string> texts_of(const std::vector<Diagnostic>& diagnostics) {
@@ -59,7 +61,9 @@ struct FileSource::File {
 FileSource::FileSource(std::vector<fs::path> directories, std::chrono::milliseconds debounce)
     : directories_(std::move(directories)), debounce_(debounce) {}
 
-FileSource::~FileSource() { stop(); }
+FileSource::~FileSource() {
+  stop();
+}
 
 void FileSource::start(std::function<void(ChangeSet)> on_change) {
   on_change_ = std::move(on_change);
@@ -130,8 +134,7 @@ void FileSource::watch(const fs::path& directory) {
     log::warn("config", "cannot watch {}: {}", directory.string(), std::strerror(errno));
 }
 
-void FileSource::list_directory(const fs::path& directory, int depth,
-                                std::vector<fs::path>& files,
+void FileSource::list_directory(const fs::path& directory, int depth, std::vector<fs::path>& files,
                                 std::vector<Diagnostic>& diagnostics) {
   if (depth > kMaxDirectoryDepth) return;
   watch(directory);
@@ -221,17 +224,18 @@ ChangeSet FileSource::read_all(bool initial) {
     for (const auto& [key, resource] : file->resources) {
       const auto [first, fresh] = now.emplace(key, resource);
       if (fresh || files.contains(path)) continue;
-      changes.diagnostics.push_back(Diagnostic{
-          Diagnostic::Level::Error, resource->origin, resource->display_name(), "",
-          fmt::format("is there already, in {}, which stays in force; remove one",
-                      first->second->origin.to_string()), ""});
+      changes.diagnostics.push_back(
+          Diagnostic{Diagnostic::Level::Error, resource->origin, resource->display_name(), "",
+                     fmt::format("is there already, in {}, which stays in force; remove one",
+                                 first->second->origin.to_string()),
+                     ""});
     }
     files.emplace(path, std::move(file));
   }
   for (auto& [key, resource] : now) {
     const auto before = in_force_.find(key);
-    if (before == in_force_.end() || (before->second != resource &&
-                                      !same_content(*before->second, *resource)))
+    if (before == in_force_.end() ||
+        (before->second != resource && !same_content(*before->second, *resource)))
       changes.upserted.push_back(resource);
   }
   for (const auto& [key, resource] : in_force_)
@@ -248,8 +252,10 @@ std::vector<fs::path> config_files(const fs::path& root) {
   const auto options = fs::directory_options::follow_directory_symlink;
   for (fs::recursive_directory_iterator entry(root, options, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (is_hidden(entry->path())) entry.disable_recursion_pending();
-    else if (is_config_file(entry->path())) files.push_back(entry->path());
+    if (is_hidden(entry->path()))
+      entry.disable_recursion_pending();
+    else if (is_config_file(entry->path()))
+      files.push_back(entry->path());
   }
   std::ranges::sort(files);
   return files;

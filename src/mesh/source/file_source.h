@@ -1,10 +1,11 @@
 // Resources out of directories: every *.yaml, *.yml and *.json below them, watched by inotify.
 //
 // A change shows within one debounce (100 ms after the last event, as Istio; 1 s at most while
-// events go on). A file that cannot be read as YAML (half-written, say) and a resource with an error
-// keep their last good version in force, and the diagnostics say so. Names that begin with "." are
-// left out (editors' swap files, ConfigMap mounts' "..data", whose links are followed instead).
-// The same kind, namespace and name written twice: the first by path wins, an error names both.
+// events go on). A file that cannot be read as YAML (half-written, say) and a resource with an
+// error keep their last good version in force, and the diagnostics say so. Names that begin with
+// "." are left out (editors' swap files, ConfigMap mounts' "..data", whose links are followed
+// instead). The same kind, namespace and name written twice: the first by path wins, an error names
+// both.
 #pragma once
 
 #include <chrono>
@@ -20,7 +21,7 @@
 
 namespace sennit::mesh {
 
-inline constexpr std::chrono::milliseconds kFileDebounce{100};  // PILOT_DEBOUNCE_AFTER
+inline constexpr std::chrono::milliseconds kFileDebounce{100};      // PILOT_DEBOUNCE_AFTER
 inline constexpr std::chrono::milliseconds kFileDebounceMax{1000};  // an editor's burst is shorter
 inline constexpr size_t kMaxConfigFile = 64u << 20;  // bytes; etcd's objects are below 2 MiB
 

@@ -21,8 +21,10 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string service(std::string_view name, int port) {
-  return fmt::format("apiVersion: v1\nkind: Service\nmetadata: {{name: {}}}\n"
-                     "spec: {{ports: [{{port: {}}}]}}\n---\n", name, port);
+  return fmt::format(
+      "apiVersion: v1\nkind: Service\nmetadata: {{name: {}}}\n"
+      "spec: {{ports: [{{port: {}}}]}}\n---\n",
+      name, port);
 }
 
 // A directory with a source on it; next() waits for what the source tells.
@@ -40,8 +42,8 @@ class FileSourceTest : public testing::Test {
   }
 
   ChangeSet start() {
-    source_ = std::make_unique<FileSource>(std::vector<fs::path>{mesh_},
-                                           std::chrono::milliseconds(20));
+    source_ =
+        std::make_unique<FileSource>(std::vector<fs::path>{mesh_}, std::chrono::milliseconds(20));
     source_->start([this](ChangeSet changes) {
       const std::lock_guard lock(mutex_);
       told_.push_back(std::move(changes));
@@ -79,7 +81,8 @@ class FileSourceTest : public testing::Test {
   }
   static std::vector<std::string> messages(const ChangeSet& changes) {
     std::vector<std::string> texts;
-    for (const Diagnostic& diagnostic : changes.diagnostics) texts.push_back(diagnostic.to_string());
+    for (const Diagnostic& diagnostic : changes.diagnostics)
+      texts.push_back(diagnostic.to_string());
     return texts;
   }
 

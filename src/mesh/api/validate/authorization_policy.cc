@@ -42,8 +42,8 @@ void check_paths(Checker& checker, const std::string& field, const StringList& p
       ended = segment == "{**}";
     }
     if (!good)
-      checker.error(at(field, i), "\"{}\": only {{*}} and, once, {{**}} can stand as whole segments",
-                    paths[i]);
+      checker.error(at(field, i),
+                    "\"{}\": only {{*}} and, once, {{**}} can stand as whole segments", paths[i]);
   }
 }
 
@@ -75,7 +75,8 @@ void check_source(Checker& checker, const std::string& field, const api::Source&
   const bool accounts =
       source.service_accounts_size() > 0 || source.not_service_accounts_size() > 0;
   const bool others = source.principals_size() + source.not_principals_size() +
-                          source.namespaces_size() + source.not_namespaces_size() > 0;
+                          source.namespaces_size() + source.not_namespaces_size() >
+                      0;
   if (accounts && others)
     checker.error(below(field, "serviceAccounts"),
                   "cannot stand beside principals or namespaces; choose one");
@@ -84,9 +85,9 @@ void check_source(Checker& checker, const std::string& field, const api::Source&
 void check_operation(Checker& checker, const std::string& field, const api::Operation& operation) {
   if (operation.ByteSizeLong() == 0) checker.error(field, "is empty; say what, or remove it");
   const std::pair<std::string_view, const StringList*> lists[] = {
-      {"hosts", &operation.hosts()},       {"notHosts", &operation.not_hosts()},
-      {"methods", &operation.methods()},   {"notMethods", &operation.not_methods()},
-      {"paths", &operation.paths()},       {"notPaths", &operation.not_paths()}};
+      {"hosts", &operation.hosts()},     {"notHosts", &operation.not_hosts()},
+      {"methods", &operation.methods()}, {"notMethods", &operation.not_methods()},
+      {"paths", &operation.paths()},     {"notPaths", &operation.not_paths()}};
   for (const auto& [name, list] : lists) check_no_empty_item(checker, below(field, name), *list);
   check_ports(checker, below(field, "ports"), operation.ports());
   check_ports(checker, below(field, "notPorts"), operation.not_ports());
@@ -95,10 +96,18 @@ void check_operation(Checker& checker, const std::string& field, const api::Oper
 }
 
 bool is_condition_key(std::string_view key) {
-  static constexpr std::string_view kKeys[] = {
-      "source.ip", "remote.ip", "source.namespace", "source.principal", "source.serviceAccount",
-      "source.trustDomain", "request.auth.principal", "request.auth.audiences",
-      "request.auth.presenter", "destination.ip", "destination.port", "connection.sni"};
+  static constexpr std::string_view kKeys[] = {"source.ip",
+                                               "remote.ip",
+                                               "source.namespace",
+                                               "source.principal",
+                                               "source.serviceAccount",
+                                               "source.trustDomain",
+                                               "request.auth.principal",
+                                               "request.auth.audiences",
+                                               "request.auth.presenter",
+                                               "destination.ip",
+                                               "destination.port",
+                                               "connection.sni"};
   if (std::ranges::count(kKeys, key) > 0) return true;
   if (key.starts_with("experimental.envoy.filters.")) return true;
   for (std::string_view prefix : {"request.headers[", "request.auth.claims["})
@@ -111,12 +120,15 @@ void check_condition(Checker& checker, const std::string& field, const api::Cond
   const std::string_view key = condition.key();
   if (key.empty()) return checker.error(field, "needs a \"key\"");
   if (!is_condition_key(key))
-    checker.error(below(field, "key"), "\"{}\" is no attribute; write request.headers[NAME], "
-                  "source.ip, remote.ip, source.namespace, source.principal, request.auth.principal, "
-                  "request.auth.audiences, request.auth.presenter, request.auth.claims[NAME], "
-                  "destination.ip, destination.port or connection.sni", key);
-  if (custom && (key.starts_with("request.auth.") || key == "source.principal" ||
-                 key == "source.namespace"))
+    checker.error(
+        below(field, "key"),
+        "\"{}\" is no attribute; write request.headers[NAME], "
+        "source.ip, remote.ip, source.namespace, source.principal, request.auth.principal, "
+        "request.auth.audiences, request.auth.presenter, request.auth.claims[NAME], "
+        "destination.ip, destination.port or connection.sni",
+        key);
+  if (custom &&
+      (key.starts_with("request.auth.") || key == "source.principal" || key == "source.namespace"))
     checker.error(below(field, "key"), "{} cannot be used with action CUSTOM", key);
   if (condition.values_size() + condition.not_values_size() == 0)
     checker.error(field, "needs \"values\" or \"notValues\"");
@@ -135,8 +147,7 @@ void check_rule(Checker& checker, const std::string& field, const api::Rule& rul
     check_source(checker, below(at(below(field, "from"), i), "source"), rule.from(i).source(),
                  custom);
   for (int i = 0; i < rule.to_size(); ++i)
-    check_operation(checker, below(at(below(field, "to"), i), "operation"),
-                    rule.to(i).operation());
+    check_operation(checker, below(at(below(field, "to"), i), "operation"), rule.to(i).operation());
   for (int i = 0; i < rule.when_size(); ++i)
     check_condition(checker, at(below(field, "when"), i), rule.when(i), custom);
 }
@@ -149,12 +160,12 @@ void validate_authorization_policy(const Resource& resource, Checker& checker) {
   check_attachment(checker, spec);
   const bool custom = spec.action() == Policy::CUSTOM;
   if (spec.rules_size() == 0 && (custom || spec.action() == Policy::DENY))
-    checker.error("rules", "is missing: the policy would never apply; write \"rules: [{{}}]\" to "
+    checker.error("rules",
+                  "is missing: the policy would never apply; write \"rules: [{{}}]\" to "
                   "mean every request");
   if (custom && spec.provider().name().empty())
     checker.error("provider.name", "is missing; action CUSTOM needs it");
-  if (!custom && spec.has_provider())
-    checker.error("provider", "belongs to action CUSTOM only");
+  if (!custom && spec.has_provider()) checker.error("provider", "belongs to action CUSTOM only");
   for (int i = 0; i < spec.rules_size(); ++i)
     check_rule(checker, at("rules", i), spec.rules(i), custom);
 }

@@ -37,7 +37,9 @@ void check_match_labels(Checker& checker, const std::string& field, const String
 
 }  // namespace
 
-std::string at(std::string_view list, int index) { return fmt::format("{}[{}]", list, index); }
+std::string at(std::string_view list, int index) {
+  return fmt::format("{}[{}]", list, index);
+}
 std::string below(std::string_view path, std::string_view name) {
   return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
 }
@@ -45,7 +47,9 @@ std::string keyed(std::string_view map, std::string_view key) {
   return fmt::format("{}[{}]", map, key);
 }
 
-bool is_ip_address(std::string_view text) { return address_bits(text) != 0; }
+bool is_ip_address(std::string_view text) {
+  return address_bits(text) != 0;
+}
 
 bool is_ip_or_cidr(std::string_view text) {
   const size_t slash = text.find('/');
@@ -107,7 +111,8 @@ void check_regex(Checker& checker, const std::string& field, const std::string& 
   if (pattern.size() > kMaxRegex)
     return checker.error(field, "the regular expression is longer than {} bytes", kMaxRegex);
   const re2::RE2 regex(pattern, re2::RE2::Quiet);
-  if (!regex.ok()) checker.error(field, "\"{}\" is not an RE2 expression: {}", pattern, regex.error());
+  if (!regex.ok())
+    checker.error(field, "\"{}\" is not an RE2 expression: {}", pattern, regex.error());
 }
 
 void check_not_negative(Checker& checker, const std::string& field, int64_t value) {
@@ -126,8 +131,10 @@ void check_export_to(Checker& checker, const StringList& export_to) {
     all |= target == "*";
     none |= target == "~";
     if (target != "." && target != "*" && target != "~" && !is_dns_label(target))
-      checker.error(at("exportTo", i), "\"{}\" is no namespace; write a name, \".\" (this one), "
-                    "\"*\" (all) or \"~\" (none)", target);
+      checker.error(at("exportTo", i),
+                    "\"{}\" is no namespace; write a name, \".\" (this one), "
+                    "\"*\" (all) or \"~\" (none)",
+                    target);
     if (std::count(export_to.begin(), export_to.begin() + i, target) > 0)
       checker.error(at("exportTo", i), "\"{}\" is there twice; remove one", target);
   }
@@ -156,18 +163,20 @@ void check_selector(Checker& checker, const istio::v1::NetworkingWorkloadSelecto
 }
 
 bool is_known_protocol(std::string_view protocol) {
-  static constexpr std::string_view kProtocols[] = {"tcp",  "udp",  "grpc",       "grpc-web",
-                                                    "http", "http_proxy", "http2", "https",
-                                                    "tls",  "mongo", "redis", "mysql", "hbone",
-                                                    "double-hbone"};
+  static constexpr std::string_view kProtocols[] = {
+      "tcp",   "udp", "grpc",  "grpc-web", "http",  "http_proxy", "http2",
+      "https", "tls", "mongo", "redis",    "mysql", "hbone",      "double-hbone"};
   return std::ranges::count(kProtocols, lower(protocol)) > 0;
 }
 
-void check_port_definition(Checker& checker, const std::string& field, const istio::v1::Port& port) {
+void check_port_definition(Checker& checker, const std::string& field,
+                           const istio::v1::Port& port) {
   check_port(checker, below(field, "number"), port.number());
   if (!port.protocol().empty() && !is_known_protocol(port.protocol()))
-    checker.error(below(field, "protocol"), "\"{}\" is no protocol; write HTTP, HTTPS, HTTP2, GRPC, "
-                  "GRPC-Web, MONGO, MYSQL, REDIS, TCP, TLS or UDP", port.protocol());
+    checker.error(below(field, "protocol"),
+                  "\"{}\" is no protocol; write HTTP, HTTPS, HTTP2, GRPC, "
+                  "GRPC-Web, MONGO, MYSQL, REDIS, TCP, TLS or UDP",
+                  port.protocol());
   if (!port.name().empty() && !is_dns_label(lower(port.name())))
     checker.error(below(field, "name"), "\"{}\" is no port name; write letters, digits and \"-\"",
                   port.name());
@@ -183,16 +192,20 @@ void check_scoped_host(Checker& checker, const std::string& field, std::string_v
                        bool namespace_required) {
   const size_t slash = host.find('/');
   if (slash == std::string_view::npos && namespace_required)
-    return checker.error(field, "\"{}\" must have the form NAMESPACE/HOST; \"./{}\" is the own "
-                         "namespace, \"*/{}\" any", host, host, host);
+    return checker.error(field,
+                         "\"{}\" must have the form NAMESPACE/HOST; \"./{}\" is the own "
+                         "namespace, \"*/{}\" any",
+                         host, host, host);
   const std::string_view name = slash == std::string_view::npos ? host : host.substr(slash + 1);
   const std::string_view scope = slash == std::string_view::npos ? "*" : host.substr(0, slash);
   const bool none_allowed = namespace_required;  // Sidecars only
   if (scope != "*" && scope != "." && !(none_allowed && scope == "~") && !is_dns_label(scope))
     checker.error(field, "\"{}\" is no namespace; write a name, \".\" or \"*\"", scope);
   if (!is_wildcard_domain(name) && !is_ip_address(name))
-    checker.error(field, "\"{}\" is no host name; write one such as reviews.default.svc."
-                  "cluster.local, *.example.com or *", name);
+    checker.error(field,
+                  "\"{}\" is no host name; write one such as reviews.default.svc."
+                  "cluster.local, *.example.com or *",
+                  name);
 }
 
 void check_target_reference(Checker& checker, const std::string& field,
@@ -206,11 +219,11 @@ void check_target_reference(Checker& checker, const std::string& field,
       {"networking.istio.io", "ServiceEntry"}};
   if (!std::ranges::count(kTargets, std::pair<std::string_view, std::string_view>(
                                         reference.group(), reference.kind())))
-    checker.error(field, "{}/{} cannot be a target; it must be a Gateway or GatewayClass of "
+    checker.error(field,
+                  "{}/{} cannot be a target; it must be a Gateway or GatewayClass of "
                   "gateway.networking.k8s.io, a Service, or a ServiceEntry of networking.istio.io",
                   reference.group(), reference.kind());
-  if (!reference.namespace_().empty() &&
-      reference.namespace_() != checker.resource().namespace_)
+  if (!reference.namespace_().empty() && reference.namespace_() != checker.resource().namespace_)
     checker.error(below(field, "namespace"), "must be the policy's own namespace or left out");
 }
 

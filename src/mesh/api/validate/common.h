@@ -20,7 +20,7 @@ using StringMap = google::protobuf::Map<std::string, std::string>;
 inline constexpr uint32_t kMaxPort = 65535;
 inline constexpr size_t kMaxRegex = 1024;  // Istio's bound, for RE2's sake
 
-std::string at(std::string_view list, int index);                // "http[3]"
+std::string at(std::string_view list, int index);                 // "http[3]"
 std::string below(std::string_view path, std::string_view name);  // "http[3].route"
 std::string keyed(std::string_view map, std::string_view key);    // "headers[x-user]"
 

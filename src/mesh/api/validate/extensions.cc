@@ -1,4 +1,5 @@
-// The kinds that carry settings for proxies: WasmPlugin, TrafficExtension, EnvoyFilter, ProxyConfig.
+// The kinds that carry settings for proxies: WasmPlugin, TrafficExtension, EnvoyFilter,
+// ProxyConfig.
 #include <set>
 
 #include "mesh/api/istio/envoy_filter.pb.h"

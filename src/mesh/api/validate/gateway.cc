@@ -37,7 +37,8 @@ void check_server(Checker& checker, const std::string& field, const api::Server&
   const std::string tls = below(field, "tls");
   if (server.tls().https_redirect() && (encrypted || !http))
     checker.error(below(tls, "httpsRedirect"), "belongs to a server of protocol HTTP");
-  if (encrypted) check_server_tls(checker, tls, server.tls());
+  if (encrypted)
+    check_server_tls(checker, tls, server.tls());
   else if (http && checker.written(below(tls, "mode")))
     checker.error(tls, "a server of protocol {} cannot terminate TLS; write protocol HTTPS or TLS",
                   server.port().protocol());
@@ -54,8 +55,10 @@ void validate_gateway(const Resource& resource, Checker& checker) {
     check_server(checker, field, spec.servers(i));
     const std::string& name = spec.servers(i).port().name();
     if (const auto [first, fresh] = names.emplace(name, i); !fresh && !name.empty())
-      checker.error(below(field, "port.name"), "\"{}\" is the name of servers[{}]'s port, too; "
-                    "rename one", name, first->second);
+      checker.error(below(field, "port.name"),
+                    "\"{}\" is the name of servers[{}]'s port, too; "
+                    "rename one",
+                    name, first->second);
   }
   check_labels(checker, "selector", spec.selector());
 }
@@ -65,18 +68,20 @@ void check_server_tls(Checker& checker, const std::string& field,
   using Tls = api::ServerTLSSettings;
   const bool named = !tls.credential_name().empty() || tls.credential_names_size() > 0 ||
                      tls.tls_certificates_size() > 0;
-  const bool terminates = tls.mode() == Tls::SIMPLE || tls.mode() == Tls::MUTUAL ||
-                          tls.mode() == Tls::OPTIONAL_MUTUAL;
+  const bool terminates =
+      tls.mode() == Tls::SIMPLE || tls.mode() == Tls::MUTUAL || tls.mode() == Tls::OPTIONAL_MUTUAL;
   if (terminates && !named) {
     if (tls.server_certificate().empty())
       checker.error(field, "needs \"credentialName\" or \"serverCertificate\"");
-    if (tls.private_key().empty()) checker.error(field, "needs \"credentialName\" or \"privateKey\"");
+    if (tls.private_key().empty())
+      checker.error(field, "needs \"credentialName\" or \"privateKey\"");
     if (tls.mode() != Tls::SIMPLE && tls.ca_certificates().empty() &&
         tls.ca_cert_credential_name().empty())
       checker.error(field, "mode MUTUAL needs \"caCertificates\"");
   }
   if (tls.mode() == Tls::ISTIO_MUTUAL && (named || !tls.server_certificate().empty()))
-    checker.error(field, "mode ISTIO_MUTUAL uses the workload's own certificate; remove the others");
+    checker.error(field,
+                  "mode ISTIO_MUTUAL uses the workload's own certificate; remove the others");
   if (tls.max_protocol_version() != Tls::TLS_AUTO &&
       tls.max_protocol_version() < tls.min_protocol_version())
     checker.error(below(field, "maxProtocolVersion"), "is lower than minProtocolVersion");

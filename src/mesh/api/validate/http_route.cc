@@ -18,8 +18,7 @@ void check_match(Checker& checker, const std::string& field, const api::HTTPMatc
       {"scheme", &match.scheme()},
       {"method", &match.method()},
       {"authority", &match.authority()}};
-  for (const auto& [name, value] : matches)
-    check_string_match(checker, below(field, name), *value);
+  for (const auto& [name, value] : matches) check_string_match(checker, below(field, name), *value);
   const std::pair<std::string_view, const google::protobuf::Map<std::string, api::StringMatch>*>
       maps[] = {{"headers", &match.headers()}, {"withoutHeaders", &match.without_headers()}};
   for (const auto& [name, headers] : maps)
@@ -37,11 +36,11 @@ void check_match(Checker& checker, const std::string& field, const api::HTTPMatc
 }
 
 void check_conflicts(Checker& checker, const std::string& field, const api::HTTPRoute& route) {
-  const std::pair<std::string_view, bool> actions[] = {{"route", route.route_size() > 0},
-                                                       {"redirect", route.has_redirect()},
-                                                       {"directResponse",
-                                                        route.has_direct_response()},
-                                                       {"delegate", route.has_delegate()}};
+  const std::pair<std::string_view, bool> actions[] = {
+      {"route", route.route_size() > 0},
+      {"redirect", route.has_redirect()},
+      {"directResponse", route.has_direct_response()},
+      {"delegate", route.has_delegate()}};
   std::string_view first;
   for (const auto& [name, set] : actions) {
     if (!set) continue;
@@ -50,7 +49,8 @@ void check_conflicts(Checker& checker, const std::string& field, const api::HTTP
     first = name;
   }
   if (first.empty())
-    checker.error(field, "needs one of \"route\", \"redirect\", \"directResponse\" and \"delegate\"");
+    checker.error(field,
+                  "needs one of \"route\", \"redirect\", \"directResponse\" and \"delegate\"");
   if (first == "redirect" || first == "directResponse") {
     if (route.has_rewrite())
       checker.error(below(field, "rewrite"), "has no effect beside \"{}\"; remove one", first);
@@ -87,8 +87,10 @@ void check_direct_response(Checker& checker, const std::string& field,
     checker.error(below(field, "body"), "has {} bytes; at most {} go into a configuration", size,
                   kMaxDirectBody);
   else if (size > kLargeDirectBody)
-    checker.warning(below(field, "body"), "has {} bytes, which every proxy gets; serve it from a "
-                    "backend", size);
+    checker.warning(below(field, "body"),
+                    "has {} bytes, which every proxy gets; serve it from a "
+                    "backend",
+                    size);
 }
 
 void check_rewrite(Checker& checker, const std::string& field, const api::HTTPRewrite& rewrite) {
@@ -112,8 +114,10 @@ void check_mirrors(Checker& checker, const std::string& field, const api::HTTPRo
                   route.mirror_percentage().value());
   for (int i = 0; i < route.mirrors_size(); ++i) {
     const std::string path = at(below(field, "mirrors"), i);
-    if (!route.mirrors(i).has_destination()) checker.error(path, "needs a \"destination\"");
-    else check_destination(checker, below(path, "destination"), route.mirrors(i).destination());
+    if (!route.mirrors(i).has_destination())
+      checker.error(path, "needs a \"destination\"");
+    else
+      check_destination(checker, below(path, "destination"), route.mirrors(i).destination());
     check_percent(checker, below(path, "percentage.value"), route.mirrors(i).percentage().value());
   }
 }

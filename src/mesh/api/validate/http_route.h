@@ -7,8 +7,8 @@
 namespace sennit::mesh {
 
 // `delegate`: the route is of a VirtualService without hosts.
-void check_http_route(Checker& checker, const std::string& field,
-                      const istio::v1::HTTPRoute& route, bool delegate);
+void check_http_route(Checker& checker, const std::string& field, const istio::v1::HTTPRoute& route,
+                      bool delegate);
 void check_destination(Checker& checker, const std::string& field,
                        const istio::v1::Destination& destination);
 void check_retries(Checker& checker, const std::string& field, const istio::v1::HTTPRetry& retries);
@@ -24,8 +24,10 @@ void check_weights(Checker& checker, const std::string& field, const Routes& rou
   int64_t total = 0;
   for (int i = 0; i < routes.size(); ++i) {
     const std::string path = at(field, i);
-    if (!routes[i].has_destination()) checker.error(path, "needs a \"destination\"");
-    else check_destination(checker, below(path, "destination"), routes[i].destination());
+    if (!routes[i].has_destination())
+      checker.error(path, "needs a \"destination\"");
+    else
+      check_destination(checker, below(path, "destination"), routes[i].destination());
     check_not_negative(checker, below(path, "weight"), routes[i].weight());
     total += std::max(0, routes[i].weight());
   }

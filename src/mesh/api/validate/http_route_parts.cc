@@ -29,22 +29,45 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool is_retry_condition(std::string_view word) {
-  static constexpr std::string_view kConditions[] = {
-      "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure",
-      "envoy-ratelimited", "retriable-4xx", "refused-stream", "retriable-status-codes",
-      "retriable-headers", "http3-post-connect-failure", "cancelled", "deadline-exceeded",
-      "internal", "resource-exhausted", "unavailable"};
+  static constexpr std::string_view kConditions[] = {"5xx",
+                                                     "gateway-error",
+                                                     "reset",
+                                                     "reset-before-request",
+                                                     "connect-failure",
+                                                     "envoy-ratelimited",
+                                                     "retriable-4xx",
+                                                     "refused-stream",
+                                                     "retriable-status-codes",
+                                                     "retriable-headers",
+                                                     "http3-post-connect-failure",
+                                                     "cancelled",
+                                                     "deadline-exceeded",
+                                                     "internal",
+                                                     "resource-exhausted",
+                                                     "unavailable"};
   if (is_one_of(word, kConditions)) return true;
   const auto status = number_of(word);
   return status && *status >= 100 && *status <= 599;
 }
 
 bool is_grpc_status(std::string_view word) {
-  static constexpr std::string_view kNames[] = {
-      "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-      "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-      "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
-      "UNAUTHENTICATED"};
+  static constexpr std::string_view kNames[] = {"OK",
+                                                "CANCELLED",
+                                                "UNKNOWN",
+                                                "INVALID_ARGUMENT",
+                                                "DEADLINE_EXCEEDED",
+                                                "NOT_FOUND",
+                                                "ALREADY_EXISTS",
+                                                "PERMISSION_DENIED",
+                                                "RESOURCE_EXHAUSTED",
+                                                "FAILED_PRECONDITION",
+                                                "ABORTED",
+                                                "OUT_OF_RANGE",
+                                                "UNIMPLEMENTED",
+                                                "INTERNAL",
+                                                "UNAVAILABLE",
+                                                "DATA_LOSS",
+                                                "UNAUTHENTICATED"};
   return is_one_of(word, kNames);
 }
 
@@ -88,9 +111,11 @@ void check_retries(Checker& checker, const std::string& field, const api::HTTPRe
     const size_t comma = rest.find(',');
     const std::string_view word = trimmed(rest.substr(0, comma));
     if (!is_retry_condition(word))
-      checker.error(below(field, "retryOn"), "\"{}\" is no condition to retry on; write 5xx, "
+      checker.error(below(field, "retryOn"),
+                    "\"{}\" is no condition to retry on; write 5xx, "
                     "gateway-error, reset, connect-failure, retriable-4xx, refused-stream, "
-                    "unavailable, cancelled, a status such as 503, ...", word);
+                    "unavailable, cancelled, a status such as 503, ...",
+                    word);
     rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
   }
 }
@@ -116,16 +141,17 @@ void check_fault(Checker& checker, const std::string& field, const api::HTTPFaul
     checker.error(below(path, "httpStatus"), "{} is no status; write 200 to 599",
                   abort.http_status());
   if (abort.has_grpc_status() && !is_grpc_status(abort.grpc_status()))
-    checker.error(below(path, "grpcStatus"), "\"{}\" is no gRPC status; write a name such as "
-                  "UNAVAILABLE", abort.grpc_status());
+    checker.error(below(path, "grpcStatus"),
+                  "\"{}\" is no gRPC status; write a name such as "
+                  "UNAVAILABLE",
+                  abort.grpc_status());
   if (abort.has_http2_error())
     checker.error(below(path, "http2Error"), "is not supported; use \"httpStatus\"");
 }
 
 void check_cors(Checker& checker, const std::string& field, const api::CorsPolicy& cors) {
-  static constexpr std::string_view kMethods[] = {"GET",    "HEAD",    "POST",  "PUT",
-                                                  "PATCH",  "DELETE",  "CONNECT", "OPTIONS",
-                                                  "TRACE",  "*"};
+  static constexpr std::string_view kMethods[] = {"GET",    "HEAD",    "POST",    "PUT",   "PATCH",
+                                                  "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"};
   for (int i = 0; i < cors.allow_origins_size(); ++i) {
     const auto& origin = cors.allow_origins(i);
     const std::string path = at(below(field, "allowOrigins"), i);
@@ -146,8 +172,7 @@ void check_cors(Checker& checker, const std::string& field, const api::CorsPolic
   headers("exposeHeaders", cors.expose_headers());
   if (cors.has_max_age()) {
     check_duration(checker, below(field, "maxAge"), cors.max_age());
-    if (cors.max_age().nanos() != 0)
-      checker.error(below(field, "maxAge"), "must be whole seconds");
+    if (cors.max_age().nanos() != 0) checker.error(below(field, "maxAge"), "must be whole seconds");
   }
 }
 

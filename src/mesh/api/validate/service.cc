@@ -20,8 +20,10 @@ void check_service_port(Checker& checker, const std::string& field,
                static_cast<uint32_t>(port.target_port().number()));
   const std::string& protocol = port.protocol();
   if (!protocol.empty() && protocol != "TCP" && protocol != "UDP" && protocol != "SCTP")
-    checker.error(below(field, "protocol"), "\"{}\" must be TCP, UDP or SCTP; what is spoken over "
-                  "TCP goes into \"appProtocol\" or the port's name (http-web)", protocol);
+    checker.error(below(field, "protocol"),
+                  "\"{}\" must be TCP, UDP or SCTP; what is spoken over "
+                  "TCP goes into \"appProtocol\" or the port's name (http-web)",
+                  protocol);
   if (!port.name().empty() && !is_dns_label(port.name()))
     checker.error(below(field, "name"), "\"{}\" is no port name", port.name());
 }

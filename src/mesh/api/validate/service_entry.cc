@@ -23,11 +23,15 @@ void check_hosts(Checker& checker, const api::ServiceEntry& spec) {
   for (int i = 0; i < spec.hosts_size(); ++i) {
     const std::string& host = spec.hosts(i);
     const std::string field = at("hosts", i);
-    if (host == "*") checker.error(field, "\"*\" cannot be a service; name the host");
-    else if (!is_wildcard_domain(host)) checker.error(field, "\"{}\" is no host name", host);
+    if (host == "*")
+      checker.error(field, "\"*\" cannot be a service; name the host");
+    else if (!is_wildcard_domain(host))
+      checker.error(field, "\"{}\" is no host name", host);
     else if (host.starts_with("*") && by_dns(spec) && spec.endpoints_size() == 0)
-      checker.error(field, "\"{}\" cannot be looked up in DNS; name the host, give endpoints, or "
-                    "write resolution NONE", host);
+      checker.error(field,
+                    "\"{}\" cannot be looked up in DNS; name the host, give endpoints, or "
+                    "write resolution NONE",
+                    host);
   }
 }
 
@@ -40,11 +44,9 @@ void check_ports(Checker& checker, const api::ServiceEntry& spec) {
     if (port.name().empty()) checker.error(field, "needs a \"name\"");
     check_port_definition(checker, field, port);
     if (const auto [first, fresh] = numbers.emplace(port.number(), i); !fresh)
-      checker.error(below(field, "number"), "{} is ports[{}]'s, too", port.number(),
-                    first->second);
+      checker.error(below(field, "number"), "{} is ports[{}]'s, too", port.number(), first->second);
     if (const auto [first, fresh] = names.emplace(port.name(), i); !fresh && !port.name().empty())
-      checker.error(below(field, "name"), "\"{}\" is ports[{}]'s, too", port.name(),
-                    first->second);
+      checker.error(below(field, "name"), "\"{}\" is ports[{}]'s, too", port.name(), first->second);
   }
 }
 
@@ -65,7 +67,8 @@ void check_endpoints(Checker& checker, const api::ServiceEntry& spec) {
   if (spec.has_workload_selector() && spec.endpoints_size() > 0)
     checker.error("endpoints", "cannot stand beside \"workloadSelector\"; choose one");
   if (spec.resolution() == Entry::NONE && spec.endpoints_size() > 0)
-    checker.error("endpoints", "have no meaning with resolution NONE (which is the default); write "
+    checker.error("endpoints",
+                  "have no meaning with resolution NONE (which is the default); write "
                   "resolution: STATIC or DNS, or remove them");
   if (spec.resolution() == Entry::DNS_ROUND_ROBIN && spec.endpoints_size() > 1)
     checker.error("endpoints", "at most one with resolution DNS_ROUND_ROBIN");
@@ -80,8 +83,10 @@ void check_endpoints(Checker& checker, const api::ServiceEntry& spec) {
         checker.error(below(field, "address"), "a unix socket serves exactly one port");
     } else if (spec.resolution() == Entry::STATIC && !endpoint.address().empty() &&
                !is_ip_address(endpoint.address())) {
-      checker.error(below(field, "address"), "\"{}\" is no IP address, which resolution STATIC "
-                    "needs; write resolution: DNS for names", endpoint.address());
+      checker.error(below(field, "address"),
+                    "\"{}\" is no IP address, which resolution STATIC "
+                    "needs; write resolution: DNS for names",
+                    endpoint.address());
     }
     for (const auto& [name, number] : endpoint.ports())
       if (!names.contains(name))

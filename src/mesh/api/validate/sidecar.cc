@@ -47,8 +47,10 @@ void check_ingress(Checker& checker, const api::Sidecar& spec) {
     }
     check_bind(checker, field, listener.bind());
     if (!listener.default_endpoint().empty() && !is_default_endpoint(listener.default_endpoint()))
-      checker.error(below(field, "defaultEndpoint"), "\"{}\" must be 127.0.0.1:PORT, 0.0.0.0:PORT, "
-                    "[::1]:PORT or unix:///PATH", listener.default_endpoint());
+      checker.error(below(field, "defaultEndpoint"),
+                    "\"{}\" must be 127.0.0.1:PORT, 0.0.0.0:PORT, "
+                    "[::1]:PORT or unix:///PATH",
+                    listener.default_endpoint());
     if (listener.has_tls()) check_server_tls(checker, below(field, "tls"), listener.tls());
     if (listener.has_connection_pool())
       check_connection_pool(checker, below(field, "connectionPool"), listener.connection_pool());

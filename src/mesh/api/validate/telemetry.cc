@@ -31,8 +31,7 @@ void check_metrics(Checker& checker, const std::string& field, const api::Metric
     check_duration(checker, below(field, "reportingInterval"), metrics.reporting_interval());
   for (int i = 0; i < metrics.overrides_size(); ++i)
     for (const auto& [name, tag] : metrics.overrides(i).tag_overrides()) {
-      const std::string path =
-          keyed(below(at(below(field, "overrides"), i), "tagOverrides"), name);
+      const std::string path = keyed(below(at(below(field, "overrides"), i), "tagOverrides"), name);
       if (tag.operation() == TagOverride::UPSERT && tag.value().empty())
         checker.error(path, "needs a \"value\" with operation UPSERT");
       if (tag.operation() == TagOverride::REMOVE && !tag.value().empty())

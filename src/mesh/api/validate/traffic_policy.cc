@@ -11,7 +11,8 @@ void check_consistent_hash(Checker& checker, const std::string& field,
                            const api::LoadBalancerSettings::ConsistentHashLB& hash) {
   using Hash = api::LoadBalancerSettings::ConsistentHashLB;
   if (hash.hash_key_case() == Hash::HASH_KEY_NOT_SET)
-    checker.error(field, "says not by what; write \"httpHeaderName\", \"httpCookie\", "
+    checker.error(field,
+                  "says not by what; write \"httpHeaderName\", \"httpCookie\", "
                   "\"useSourceIp\" or \"httpQueryParameterName\"");
   if (hash.has_http_cookie() && hash.http_cookie().name().empty())
     checker.error(below(field, "httpCookie"), "needs a \"name\"");
@@ -48,10 +49,10 @@ void check_load_balancer(Checker& checker, const std::string& field,
     checker.warning(path, "failover needs \"outlierDetection\" to see failing endpoints");
 }
 
-void check_outlier(Checker& checker, const std::string& field, const api::OutlierDetection& outlier) {
+void check_outlier(Checker& checker, const std::string& field,
+                   const api::OutlierDetection& outlier) {
   check_not_negative(checker, below(field, "consecutiveErrors"), outlier.consecutive_errors());
-  if (outlier.has_interval())
-    check_duration(checker, below(field, "interval"), outlier.interval());
+  if (outlier.has_interval()) check_duration(checker, below(field, "interval"), outlier.interval());
   if (outlier.has_base_ejection_time())
     check_duration(checker, below(field, "baseEjectionTime"), outlier.base_ejection_time());
   check_percent(checker, below(field, "maxEjectionPercent"), outlier.max_ejection_percent());
@@ -75,8 +76,8 @@ void check_tls(Checker& checker, const std::string& field, const api::ClientTLSS
       checker.error(field, "mode MUTUAL needs \"clientCertificate\"");
     if (tls.private_key().empty()) checker.error(field, "mode MUTUAL needs \"privateKey\"");
   }
-  if (tls.insecure_skip_verify() && (!tls.ca_certificates().empty() ||
-                                     tls.subject_alt_names_size() > 0))
+  if (tls.insecure_skip_verify() &&
+      (!tls.ca_certificates().empty() || tls.subject_alt_names_size() > 0))
     checker.error(below(field, "insecureSkipVerify"),
                   "contradicts \"caCertificates\" and \"subjectAltNames\"; remove one");
 }
@@ -136,7 +137,8 @@ void check_locality(Checker& checker, const std::string& field,
 
 void check_connection_pool(Checker& checker, const std::string& field,
                            const api::ConnectionPoolSettings& pool) {
-  if (!pool.has_tcp() && !pool.has_http()) checker.error(field, "is empty; write \"tcp\" or \"http\"");
+  if (!pool.has_tcp() && !pool.has_http())
+    checker.error(field, "is empty; write \"tcp\" or \"http\"");
   const auto& tcp = pool.tcp();
   check_not_negative(checker, below(field, "tcp.maxConnections"), tcp.max_connections());
   if (tcp.has_connect_timeout())
@@ -166,8 +168,10 @@ void check_traffic_policy(Checker& checker, const std::string& field,
   for (int i = 0; i < policy.port_level_settings_size(); ++i) {
     const auto& settings = policy.port_level_settings(i);
     const std::string path = at(below(field, "portLevelSettings"), i);
-    if (!settings.has_port()) checker.error(path, "needs a \"port\"");
-    else check_port(checker, below(path, "port.number"), settings.port().number());
+    if (!settings.has_port())
+      checker.error(path, "needs a \"port\"");
+    else
+      check_port(checker, below(path, "port.number"), settings.port().number());
     check_parts(checker, path, settings);
   }
   if (policy.has_tunnel()) check_tunnel(checker, below(field, "tunnel"), policy.tunnel());

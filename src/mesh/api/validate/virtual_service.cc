@@ -38,7 +38,8 @@ void check_hosts(Checker& checker, const api::VirtualService& spec) {
     if (!is_wildcard_domain(host) && !is_ip_address(host))
       checker.error(field, "\"{}\" is no host; write a DNS name, *.DNS or an IP address", host);
     else if (host == "*" && applies_to_mesh(spec))
-      checker.error(field, "\"*\" cannot stand for every host of the mesh; name the hosts, or bind "
+      checker.error(field,
+                    "\"*\" cannot stand for every host of the mesh; name the hosts, or bind "
                     "to gateways only");
     if (!seen.insert(host).second) checker.error(field, "\"{}\" is there twice; remove one", host);
   }
@@ -68,8 +69,8 @@ void check_sni(Checker& checker, const std::string& field, const api::TLSMatchAt
     if (!is_wildcard_domain(host)) {
       checker.error(path, "\"{}\" is no host name", host);
     } else if (!std::ranges::any_of(spec.hosts(), [&](const auto& h) { return covers(h, host); })) {
-      checker.error(path, "\"{}\" is under none of this VirtualService's hosts; add it to \"hosts\"",
-                    host);
+      checker.error(
+          path, "\"{}\" is under none of this VirtualService's hosts; add it to \"hosts\"", host);
     }
   }
 }

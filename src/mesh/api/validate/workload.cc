@@ -33,9 +33,8 @@ void validate_workload_group(const Resource& resource, Checker& checker) {
   if (!spec.has_template_()) checker.error("template", "is missing; it describes the workloads");
   check_labels(checker, "metadata.labels", spec.metadata().labels());
   check_workload(checker, "template", spec.template_(), false);
-  if (spec.has_probe() &&
-      spec.probe().health_check_method_case() ==
-          istio::v1::ReadinessProbe::HEALTH_CHECK_METHOD_NOT_SET)
+  if (spec.has_probe() && spec.probe().health_check_method_case() ==
+                              istio::v1::ReadinessProbe::HEALTH_CHECK_METHOD_NOT_SET)
     checker.error("probe", "needs \"httpGet\", \"tcpSocket\", \"exec\" or \"grpc\"");
 }
 

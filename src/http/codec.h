@@ -6,10 +6,10 @@
 // Lifetimes: an encoder lives until its stream is reset or both directions have ended. Every stream
 // ends with exactly one `on_stream_closed`, however it ended: after the last byte both ways, after
 // `on_reset`, or from inside `reset()`. It may come from inside any encode call (the one that
-// completes the stream): owners put the deletion of their own objects off (EventLoop::defer_delete).
-// Afterwards the codec touches neither decoder nor callbacks. The codec itself may be given up from
-// inside its callbacks only by defer_delete, too.
-// Thread: the connection's.
+// completes the stream): owners put the deletion of their own objects off
+// (EventLoop::defer_delete). Afterwards the codec touches neither decoder nor callbacks. The codec
+// itself may be given up from inside its callbacks only by defer_delete, too. Thread: the
+// connection's.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +27,14 @@ enum class Protocol : uint8_t { Http10, Http11, Http2 };
 std::string_view protocol_name(Protocol protocol);  // "HTTP/1.1", as access logs print it
 
 enum class ResetReason : uint8_t {
-  LocalReset,             // we gave the stream up
-  LocalRefused,           // we refused it before any processing (RST_STREAM REFUSED_STREAM)
+  LocalReset,    // we gave the stream up
+  LocalRefused,  // we refused it before any processing (RST_STREAM REFUSED_STREAM)
   RemoteReset,
   RemoteRefused,          // safe to send again: the peer did nothing with it
   ConnectionTermination,  // the connection went away under the stream
   ConnectionFailure,
   ProtocolError,
-  Overflow,               // a limit of ours
+  Overflow,  // a limit of ours
 };
 
 // How many bytes and fields a peer may send. Defaults are Envoy's.
@@ -52,9 +52,9 @@ struct CodecOptions {
   bool accept_http10 = false;
   std::string default_host_for_http10;
   bool allow_absolute_url = true;
-  bool allow_connect = false;           // extended CONNECT / upgrades over HTTP/2
+  bool allow_connect = false;  // extended CONNECT / upgrades over HTTP/2
   bool preserve_header_case = false;
-  bool enable_trailers = true;          // HTTP/1: keep trailers (false: read and drop)
+  bool enable_trailers = true;  // HTTP/1: keep trailers (false: read and drop)
 };
 
 // Counters a codec bumps; each owner binds them to its own stats scope. Plain integers: they are
@@ -86,7 +86,7 @@ class StreamEncoder {
  public:
   virtual void encode_data(std::string_view data, bool end_stream) = 0;
   virtual void encode_trailers(const HeaderMap& trailers) = 0;  // ends the stream
-  virtual void reset(ResetReason reason) = 0;                  // no on_reset comes back for this
+  virtual void reset(ResetReason reason) = 0;                   // no on_reset comes back for this
   virtual void set_callbacks(StreamCallbacks* callbacks) = 0;
   // Backpressure against the *incoming* half of this stream: counted, like
   // Connection::read_disable. HTTP/1 stops reading the socket; HTTP/2 stops opening the window.
@@ -211,13 +211,17 @@ class ClientCodec : public Codec {
 
 // The codecs write into connection.output() and call connection.flush_soon(); they do not set the
 // connection's callbacks: their owner does, and forwards.
-std::unique_ptr<ServerCodec> make_http1_server(net::Connection& connection, const CodecOptions& options,
+std::unique_ptr<ServerCodec> make_http1_server(net::Connection& connection,
+                                               const CodecOptions& options,
                                                ServerCodecCallbacks& callbacks);
-std::unique_ptr<ServerCodec> make_http2_server(net::Connection& connection, const CodecOptions& options,
+std::unique_ptr<ServerCodec> make_http2_server(net::Connection& connection,
+                                               const CodecOptions& options,
                                                ServerCodecCallbacks& callbacks);
-std::unique_ptr<ClientCodec> make_http1_client(net::Connection& connection, const CodecOptions& options,
+std::unique_ptr<ClientCodec> make_http1_client(net::Connection& connection,
+                                               const CodecOptions& options,
                                                ClientCodecCallbacks& callbacks);
-std::unique_ptr<ClientCodec> make_http2_client(net::Connection& connection, const CodecOptions& options,
+std::unique_ptr<ClientCodec> make_http2_client(net::Connection& connection,
+                                               const CodecOptions& options,
                                                ClientCodecCallbacks& callbacks);
 
 }  // namespace sennit::http

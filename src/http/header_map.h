@@ -19,21 +19,80 @@ namespace sennit::http {
 // header_names.cc holds the table; a codec resolves each name once.
 enum class HeaderId : uint8_t {
   None = 0,  // any other name
-  Authority, Method, Path, Scheme, Status, PseudoProtocol,
-  Accept, AcceptEncoding, AccessControlAllowCredentials, AccessControlAllowHeaders,
-  AccessControlAllowMethods, AccessControlAllowOrigin, AccessControlExposeHeaders,
-  AccessControlMaxAge, AccessControlRequestHeaders, AccessControlRequestMethod,
-  Authorization, Baggage, Connection, ContentEncoding, ContentLength, ContentType, Cookie, Date,
-  Expect, GrpcAcceptEncoding, GrpcMessage, GrpcStatus, GrpcTimeout, Host, KeepAlive, Location,
-  Origin, ProxyAuthenticate, ProxyAuthorization, ProxyConnection, Referer, RetryAfter, Server,
-  SetCookie, Te, Traceparent, Tracestate, Trailer, TransferEncoding, Upgrade, UserAgent, Vary, Via,
-  WwwAuthenticate, XB3Sampled, XB3SpanId, XB3TraceId,
-  XEnvoyAttemptCount, XEnvoyDecoratorOperation, XEnvoyDownstreamServiceCluster,
-  XEnvoyExpectedRqTimeoutMs, XEnvoyExternalAddress, XEnvoyImmediateHealthCheckFail,
-  XEnvoyInternal, XEnvoyOriginalHost, XEnvoyOriginalPath, XEnvoyOverloaded,
-  XEnvoyPeerMetadata, XEnvoyPeerMetadataId, XEnvoyRatelimited, XEnvoyRetryOn,
-  XEnvoyUpstreamServiceTime, XForwardedClientCert, XForwardedFor, XForwardedHost,
-  XForwardedPort, XForwardedProto, XRequestId,
+  Authority,
+  Method,
+  Path,
+  Scheme,
+  Status,
+  PseudoProtocol,
+  Accept,
+  AcceptEncoding,
+  AccessControlAllowCredentials,
+  AccessControlAllowHeaders,
+  AccessControlAllowMethods,
+  AccessControlAllowOrigin,
+  AccessControlExposeHeaders,
+  AccessControlMaxAge,
+  AccessControlRequestHeaders,
+  AccessControlRequestMethod,
+  Authorization,
+  Baggage,
+  Connection,
+  ContentEncoding,
+  ContentLength,
+  ContentType,
+  Cookie,
+  Date,
+  Expect,
+  GrpcAcceptEncoding,
+  GrpcMessage,
+  GrpcStatus,
+  GrpcTimeout,
+  Host,
+  KeepAlive,
+  Location,
+  Origin,
+  ProxyAuthenticate,
+  ProxyAuthorization,
+  ProxyConnection,
+  Referer,
+  RetryAfter,
+  Server,
+  SetCookie,
+  Te,
+  Traceparent,
+  Tracestate,
+  Trailer,
+  TransferEncoding,
+  Upgrade,
+  UserAgent,
+  Vary,
+  Via,
+  WwwAuthenticate,
+  XB3Sampled,
+  XB3SpanId,
+  XB3TraceId,
+  XEnvoyAttemptCount,
+  XEnvoyDecoratorOperation,
+  XEnvoyDownstreamServiceCluster,
+  XEnvoyExpectedRqTimeoutMs,
+  XEnvoyExternalAddress,
+  XEnvoyImmediateHealthCheckFail,
+  XEnvoyInternal,
+  XEnvoyOriginalHost,
+  XEnvoyOriginalPath,
+  XEnvoyOverloaded,
+  XEnvoyPeerMetadata,
+  XEnvoyPeerMetadataId,
+  XEnvoyRatelimited,
+  XEnvoyRetryOn,
+  XEnvoyUpstreamServiceTime,
+  XForwardedClientCert,
+  XForwardedFor,
+  XForwardedHost,
+  XForwardedPort,
+  XForwardedProto,
+  XRequestId,
   Count,
 };
 
@@ -58,7 +117,8 @@ class HeaderMap {
   // Appends one field. Names are taken as they are: the caller lowers them.
   void add(HeaderId id, std::string_view value);
   void add(std::string_view name, std::string_view value);
-  void add(HeaderId id, std::string_view name, std::string_view value);  // a codec that knows the id
+  void add(HeaderId id, std::string_view name,
+           std::string_view value);  // a codec that knows the id
   // The same, keeping the name as the peer wrote it (as long as `name`; codecs with
   // preserve_header_case on).
   void add_preserved(HeaderId id, std::string_view name, std::string_view raw_name,
@@ -101,7 +161,10 @@ class HeaderMap {
    public:
     Iterator(const HeaderMap* map, size_t index) : map_(map), index_(index) {}
     Field operator*() const { return (*map_)[index_]; }
-    Iterator& operator++() { ++index_; return *this; }
+    Iterator& operator++() {
+      ++index_;
+      return *this;
+    }
     bool operator==(const Iterator&) const = default;
 
    private:
@@ -114,9 +177,9 @@ class HeaderMap {
  private:
   struct Entry {
     HeaderId id;
-    uint32_t name_offset, name_length;    // in the arena; unused where id is not None
+    uint32_t name_offset, name_length;  // in the arena; unused where id is not None
     uint32_t value_offset, value_length;
-    uint32_t raw_offset;                  // of the name as sent, name_length long; or kNoRaw
+    uint32_t raw_offset;  // of the name as sent, name_length long; or kNoRaw
   };
   // Entries, arena and a set of the ids that are present. Emptied blocks wait on a short list of
   // their thread's, so that a head usually costs no allocation at all.

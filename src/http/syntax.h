@@ -13,17 +13,21 @@ namespace sennit::http {
 // The lower-case form of a token character (RFC 9110 §5.6.2); 0 for all other bytes.
 extern const std::array<char, 256> kTokenLower;
 
-inline char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+inline char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
 bool equal_ignoring_case(std::string_view text, std::string_view lower_case);
 
-bool is_token(std::string_view text);             // not empty
-bool is_target(std::string_view text);            // not empty, only visible ASCII
+bool is_token(std::string_view text);   // not empty
+bool is_target(std::string_view text);  // not empty, only visible ASCII
 // reg-name, IPv4 or bracketed IPv6 with an optional ":port" (1 to 5 digits); no userinfo.
 bool is_authority(std::string_view text);
 // The offset of the first byte that no field value may hold (controls but HTAB, and DEL), or
 // text.size().
 size_t find_control(std::string_view text);
-inline bool is_field_value(std::string_view text) { return find_control(text) == text.size(); }
+inline bool is_field_value(std::string_view text) {
+  return find_control(text) == text.size();
+}
 std::string_view trim_whitespace(std::string_view text);  // SP and HTAB at both ends
 // Only digits, and no overflow. "" and "+1" are none.
 std::optional<uint64_t> parse_decimal(std::string_view text);

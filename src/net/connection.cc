@@ -179,7 +179,9 @@ bool Connection::advance_handshake() {
   }
   state_ = State::Open;
   timer_.reset();
-  if (!server_side_) {
+  if (!callbacks_) {
+    // Nobody listens yet.
+  } else if (!server_side_) {
     callbacks_->on_event(ConnectionEvent::Connected);
   } else if (transport_->tls_info()) {
     callbacks_->on_event(ConnectionEvent::ConnectedTls);

@@ -5,6 +5,7 @@
 
 #include <envoy/config/listener/v3/listener.pb.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +34,7 @@ class ListenerConfig {
 
   virtual const std::string& name() const = 0;
   virtual const net::Address& address() const = 0;
-  virtual bool bind_to_port() const = 0;         // false: reached only by original-destination hand-off
+  virtual bool bind_to_port() const = 0;  // false: reached only by original-destination hand-off
   virtual bool reuse_port() const = 0;
   virtual TrafficDirection direction() const = 0;
   // RDS names that its filter chains need; the listener is warm when each has come once.
@@ -44,6 +45,10 @@ class ListenerConfig {
 // are told. An error says which address and why ("address already in use: is another proxy
 // running?").
 Result<UniqueFd> open_listen_socket(const ListenerConfig& config);
+
+// One socket for each of `workers`: with reuse_port each a socket of its own to which the kernel
+// deals connections, otherwise duplicates of one. Port 0 gives all of them the same port.
+Result<std::vector<UniqueFd>> open_listen_sockets(const ListenerConfig& config, size_t workers);
 
 // All listeners of one worker. Worker thread only.
 class WorkerListeners {

@@ -1,0 +1,62 @@
+#include "proxy/listener/supported_listener_fields.h"
+
+namespace sennit::proxy {
+
+const SupportedFields& supported_listener_fields() {
+  static const SupportedFields table = {
+      {"envoy.config.listener.v3.Listener",
+       {"name",
+        "address",
+        "stat_prefix",
+        "filter_chains",
+        "use_original_dst",
+        "default_filter_chain",
+        "per_connection_buffer_limit_bytes",
+        "metadata",
+        "deprecated_v1",
+        "drain_type",
+        "listener_filters",
+        "listener_filters_timeout",
+        "continue_on_listener_filters_timeout",
+        "transparent",
+        "freebind",
+        "tcp_fast_open_queue_length",
+        "traffic_direction",
+        "connection_balance_config",
+        "reuse_port",
+        "enable_reuse_port",
+        "access_log",
+        "tcp_backlog_size",
+        "max_connections_to_accept_per_socket_event",
+        "bind_to_port",
+        "ignore_global_conn_limit",
+        "bypass_overload_manager"}},
+      {"envoy.config.listener.v3.Listener.ConnectionBalanceConfig", {"exact_balance"}},
+      {"envoy.config.core.v3.Address", {"socket_address", "pipe"}},
+      {"envoy.config.core.v3.SocketAddress", {"protocol", "address", "port_value", "ipv4_compat"}},
+      {"envoy.config.listener.v3.FilterChain",
+       {"filter_chain_match", "filters", "metadata", "transport_socket", "name",
+        "transport_socket_connect_timeout"}},
+      {"envoy.config.listener.v3.FilterChainMatch",
+       {"destination_port", "prefix_ranges", "direct_source_prefix_ranges", "source_type",
+        "source_prefix_ranges", "source_ports", "server_names", "transport_protocol",
+        "application_protocols"}},
+      {"envoy.config.listener.v3.Filter", {"name", "typed_config"}},
+      {"envoy.config.listener.v3.ListenerFilter", {"name", "typed_config", "filter_disabled"}},
+      {"envoy.extensions.filters.listener.original_dst.v3.OriginalDst", {}},
+      {"envoy.extensions.filters.listener.http_inspector.v3.HttpInspector", {}},
+      {"envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+       {"initial_read_buffer_size"}},
+      {"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+       {"allow_requests_without_proxy_protocol"}},
+      {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+       {"stat_prefix", "cluster", "weighted_clusters", "metadata_match", "idle_timeout",
+        "access_log", "max_connect_attempts", "hash_policy", "max_downstream_connection_duration"}},
+      {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster", {"clusters"}},
+      {"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight",
+       {"name", "weight", "metadata_match"}},
+  };
+  return table;
+}
+
+}  // namespace sennit::proxy

@@ -14,7 +14,7 @@ namespace sennit::mesh {
 
 struct ControlOptions {
   std::vector<std::filesystem::path> config;  // directories, watched
-  std::filesystem::path mesh_config;          // file, watched; empty: defaults
+  std::filesystem::path mesh_config;          // file; empty: defaults
   std::filesystem::path state;
   std::string trust_domain;  // empty: the mesh configuration's, else cluster.local
   std::string grpc_address, secure_grpc_address, http_address;  // "HOST:PORT"; empty: not served

@@ -88,7 +88,8 @@ TEST(Delta, AReconnectTellsTheVersionsThatAreInUse) {
   subscription.delta_request();
   subscription.handle(delta("a", "1"));
   subscription.on_new_stream();
-  const auto& versions = subscription.delta_request().initial_resource_versions();
+  const auto request = subscription.delta_request();
+  const auto& versions = request.initial_resource_versions();
   ASSERT_EQ(versions.size(), 1u);
   EXPECT_EQ(versions.at("a"), "1");
 }

@@ -1,10 +1,8 @@
 #include "proxy/stream/http_filters.h"
 
 #include <envoy/extensions/filters/http/router/v3/router.pb.h>
-#include <google/protobuf/util/json_util.h>
-#include <udpa/type/v1/typed_struct.pb.h>
-#include <xds/type/v3/typed_struct.pb.h>
 
+#include "proxy/config/any.h"
 #include "proxy/filter/typed_config.h"
 
 namespace sennit::proxy {
@@ -13,29 +11,6 @@ namespace {
 namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3;
 using RouterConfig = envoy::extensions::filters::http::router::v3::Router;
 using google::protobuf::Any;
-
-template <typename TypedStruct>
-Result<Any> message_of(const Any& any) {
-  TypedStruct typed;
-  if (!any.UnpackTo(&typed)) return fail("does not parse as {}", any.type_url());
-  const std::string& url = typed.type_url();
-  const std::string name = url.substr(url.rfind('/') + 1);
-  const auto* descriptor =
-      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(name);
-  if (descriptor == nullptr) return fail("{} is not supported", url);
-  std::string json;
-  if (!google::protobuf::util::MessageToJsonString(typed.value(), &json).ok()) {
-    return fail("value is not valid JSON");
-  }
-  std::unique_ptr<google::protobuf::Message> message(
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
-  const auto parsed = google::protobuf::util::JsonStringToMessage(json, message.get());
-  if (!parsed.ok()) return fail("value: {}", std::string(parsed.message()));
-  Any out;
-  out.set_type_url("type.googleapis.com/" + name);
-  message->SerializeToString(out.mutable_value());
-  return out;
-}
 
 Status read_router(const Any& any, RouterSettings& router) {
   static const SupportedFields kSupported = {
@@ -82,12 +57,6 @@ Status build_one(const hcm::HttpFilter& config, bool last, const FilterBuildCont
 }
 
 }  // namespace
-
-Result<Any> unwrap_typed_struct(const Any& any) {
-  if (any.Is<udpa::type::v1::TypedStruct>()) return message_of<udpa::type::v1::TypedStruct>(any);
-  if (any.Is<::xds::type::v3::TypedStruct>()) return message_of<::xds::type::v3::TypedStruct>(any);
-  return any;
-}
 
 Status build_http_filters(const hcm::HttpConnectionManager& config,
                           const FilterBuildContext& context, HcmSettings& settings) {

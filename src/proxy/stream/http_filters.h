@@ -8,10 +8,6 @@
 
 namespace sennit::proxy {
 
-// udpa.type.v1.TypedStruct and xds.type.v3.TypedStruct become the message that they name; anything
-// else stays as it is.
-Result<google::protobuf::Any> unwrap_typed_struct(const google::protobuf::Any& any);
-
 // Fills filters, filter_hooks and router. Errors begin with "http_filters[I]". The last filter must
 // be the router, and only the last.
 Status build_http_filters(

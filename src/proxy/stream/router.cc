@@ -259,7 +259,6 @@ void Router::on_attempt_1xx(http::HeaderMap&& headers) {
 
 void Router::on_attempt_headers(http::HeaderMap&& headers, bool end_stream) {
   const int status = headers.status();
-  count_response(status);
   if (retry_ && retry(retry_->decide(keep_body_ && retry_->covers_response(headers), cluster()))) {
     return;
   }
@@ -285,31 +284,6 @@ void Router::on_attempt_data(std::string_view data, bool end_stream) {
 
 void Router::on_attempt_trailers(http::HeaderMap&& trailers) {
   stream_.respond_trailers(std::move(trailers));
-}
-
-void Router::count_response(int status) {
-  auto& stats = stream_.worker().stats;
-  const ClusterStats& ids = cluster_info_->stats;
-  stats.inc(ids.rq_completed);
-  switch (status / 100) {
-    case 2:
-      stats.inc(ids.rq_2xx);
-      break;
-    case 3:
-      stats.inc(ids.rq_3xx);
-      break;
-    case 4:
-      stats.inc(ids.rq_4xx);
-      break;
-    case 5:
-      stats.inc(ids.rq_5xx);
-      break;
-    default:
-      break;
-  }
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
-      stream_.worker().loop.now() - stream_.info().start);
-  stats.record(ids.rq_time, static_cast<uint64_t>(took.count()));
 }
 
 // --- the end ---------------------------------------------------------------------------------

@@ -77,7 +77,6 @@ class Router {
   bool retry(RetryDecision decision);
   void on_global_timeout();
   void fail_request(AttemptFailure failure, std::string_view transport_reason);
-  void count_response(int status);
   WorkerCluster* cluster();
 
   Stream& stream_;

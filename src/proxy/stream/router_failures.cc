@@ -96,6 +96,7 @@ bool Router::retry(RetryDecision decision) {
       }
       return false;
     case RetryDecision::Overflow:
+      stats.inc(ids.rq_retry_overflow);
       stream_.info().flags.set(ResponseFlag::UpstreamOverflow);
       return false;
     case RetryDecision::Yes:

@@ -143,7 +143,7 @@ http::RequestDecoder& ServerConnection::on_new_stream(http::ResponseEncoder& enc
   return *stream;
 }
 
-void ServerConnection::stream_finished(Stream& stream, bool close_connection) {
+void ServerConnection::stream_finished(Stream& stream) {
   if (stream.previous_ != nullptr) {
     stream.previous_->next_ = stream.next_;
   } else {
@@ -151,10 +151,8 @@ void ServerConnection::stream_finished(Stream& stream, bool close_connection) {
   }
   if (stream.next_ != nullptr) stream.next_->previous_ = stream.previous_;
   worker_.stats.add(settings_->stats.rq_active, -1);
-  const bool http1 = codec_->protocol() != http::Protocol::Http2;
   worker_.loop.defer_delete(std::unique_ptr<net::DeferredDeletable>(&stream));
   if (done_ || closing_) return;
-  if (http1 && (close_connection || draining_)) return close_when_written();
   if (streams_ == nullptr) {
     if (refusing_) return close_when_written();
     note_idle();
@@ -211,10 +209,12 @@ void ServerConnection::on_event(net::ConnectionEvent event) {
     case net::ConnectionEvent::RemoteClose:
       worker_.stats.inc(settings_->stats.cx_destroy_remote);
       drop_streams(details::kDownstreamRemoteDisconnect);
+      if (codec_) codec_->on_connection_closed();
       return finish();
     case net::ConnectionEvent::LocalClose:
       worker_.stats.inc(settings_->stats.cx_destroy_local);
       drop_streams(details::kDownstreamLocalDisconnect);
+      if (codec_) codec_->on_connection_closed();
       return finish();
   }
 }

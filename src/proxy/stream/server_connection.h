@@ -40,7 +40,7 @@ class ServerConnection final : public ServedConnection,
   // This connection's element of x-forwarded-client-cert.
   std::string_view cert_element();
   // The stream is complete and goes away.
-  void stream_finished(Stream& stream, bool close_connection);
+  void stream_finished(Stream& stream);
 
  private:
   void on_data(net::Buffer& input, bool end_stream) override;

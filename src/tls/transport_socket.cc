@@ -174,11 +174,8 @@ class TlsTransportSocket final : public net::TransportSocket {
       failure_reason_ = take_errors();
       return {IoStatus::Error, total};
     }
-    if (end_stream) {
-      SSL_shutdown(ssl_.get());
-      ERR_clear_error();
-      ::shutdown(fd, SHUT_WR);
-    }
+    if (end_stream && !send_close_notify()) return {IoStatus::WouldBlock, total};
+    if (end_stream) ::shutdown(fd, SHUT_WR);
     return {IoStatus::Ok, total};
   }
 
@@ -191,6 +188,15 @@ class TlsTransportSocket final : public net::TransportSocket {
     socket_.fd = fd;
     socket_.drained = socket_.trust_short_reads = false;
     ERR_clear_error();
+  }
+
+  // False: the socket is full, call again. Once it is sent it must not be called again: AWS-LC
+  // would then read, in wait for the peer's.
+  bool send_close_notify() {
+    const int result = SSL_shutdown(ssl_.get());
+    const bool full = result < 0 && SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_WRITE;
+    ERR_clear_error();
+    return !full;
   }
 
   IoResult finish_handshake() {

@@ -154,6 +154,11 @@ class Loopback : public ::testing::Test {
     return done();
   }
 
+  // Lets everything happen that can without the test's doing.
+  void settle() {
+    for (int turn = 0; turn < 100; ++turn) loop_.run_once(net::Milliseconds(0));
+  }
+
   net::EventLoop loop_;
   CodecOptions options_;
   CodecOwner server_, client_;

@@ -25,7 +25,7 @@ RequestEncoder& ClientConnection::new_stream(ResponseDecoder& decoder) {
   open_ = true;
   decoder_ = &decoder;
   stream_ = nullptr;
-  request_started_ = request_done_ = response_done_ = false;
+  request_started_ = request_done_ = response_done_ = tunnel_ = upgrade_asked_ = false;
   body_ = {};
   return *this;
 }
@@ -51,7 +51,7 @@ Status ClientConnection::dispatch(net::Buffer& input, bool end_stream) {
     input.clear();
     if (!open_) return fail("HTTP/1: bytes after the response");
   }
-  if (end_stream) on_connection_closed();
+  if (end_stream && !finish_half_closed_tunnel()) on_connection_closed();
   return {};
 }
 
@@ -99,15 +99,29 @@ void ClientConnection::deliver_head() {
     return;
   }
   if (!info.keep_alive || info.until_close) reusable_ = false;
-  if (info.status == 101 && !info.upgrade) {
+  if (info.status == 101 && (!info.upgrade || !upgrade_asked_)) {
     reusable_ = false;
     ++stats_.protocol_errors;
     return reset_stream(ResetReason::ProtocolError);
+  }
+  if (parser_.tunnel()) {
+    tunnel_ = true;
+    connection_.enable_half_close(true);
+    if (request_done_) connection_.shutdown_write();
   }
   const bool ended = info.no_body;
   if (ended) response_done_ = true;
   decoder_->on_headers(std::move(headers), ended);
   if (ended) close_stream_if_done();
+}
+
+// The server has said all, but may still listen (RFC 9110 §9.3.6). False: there is no tunnel whose
+// other direction goes on.
+bool ClientConnection::finish_half_closed_tunnel() {
+  if (!open_ || !tunnel_ || request_done_ || response_done_) return false;
+  response_done_ = true;
+  decoder_->on_data({}, true);
+  return true;
 }
 
 void ClientConnection::close_stream_if_done() {
@@ -170,6 +184,7 @@ void ClientConnection::encode_headers(const HeaderMap& headers, bool end_stream)
   const bool upgrade =
       !connect && headers.has(HeaderId::Upgrade) && headers.has(HeaderId::Connection);
   const auto length = parse_decimal(headers.get(HeaderId::ContentLength).value_or(""));
+  upgrade_asked_ = upgrade;
   HeadOptions head{.raw_names = options_.preserve_header_case};
   BodyWriter::Mode mode = BodyWriter::Mode::None;
   if (connect || upgrade) {
@@ -213,7 +228,8 @@ void ClientConnection::request_done(const HeaderMap* trailers) {
   connection_.flush_soon();
   request_done_ = true;
   if (!body_.framed()) reusable_ = false;
-  if (body_.mode() == BodyWriter::Mode::Raw) connection_.shutdown_write();
+  // Before the answer nothing is shut: a server may take that for a client that has gone away.
+  if (tunnel_) connection_.shutdown_write();
   close_stream_if_done();
 }
 

@@ -36,6 +36,7 @@ class ClientConnection final : public ClientCodec, private RequestEncoder {
   Status deliver(const Parser::Step& step);
   void deliver_head();
   void request_done(const HeaderMap* trailers);
+  bool finish_half_closed_tunnel();
   void close_stream_if_done();
   void end_stream();
   void reset_stream(ResetReason reason);
@@ -52,6 +53,8 @@ class ClientConnection final : public ClientCodec, private RequestEncoder {
   bool request_started_ = false;
   bool request_done_ = false;
   bool response_done_ = false;
+  bool upgrade_asked_ = false;
+  bool tunnel_ = false;  // an upgrade or CONNECT took effect: bytes both ways
   bool reusable_ = true;
   uint32_t read_disables_ = 0;
 };

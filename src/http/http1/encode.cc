@@ -111,7 +111,7 @@ void write_response_head(net::Buffer& output, const HeaderMap& headers,
   char digits[3] = {static_cast<char>('0' + status / 100 % 10),
                     static_cast<char>('0' + status / 10 % 10),
                     static_cast<char>('0' + status % 10)};
-  writer.put("HTTP/1.1 ");
+  writer.put(options.http10 ? "HTTP/1.0 " : "HTTP/1.1 ");
   writer.put({digits, 3});
   writer.put(" ");
   writer.put(reason_phrase(status));

@@ -37,9 +37,6 @@ void Parser::expect_response_to(bool head_request, bool connect_request) {
   expects_connect_ = connect_request;
 }
 
-void Parser::become_raw() {
-  state_ = State::Raw;
-}
 void Parser::end_message() {
   state_ = State::Start;
 }
@@ -47,7 +44,6 @@ void Parser::end_message() {
 Parser::Step Parser::next(std::string_view input) {
   switch (state_) {
     case State::Start:
-    case State::StartLine:
     case State::Fields:
       return head_step(input);
     case State::Length:
@@ -119,7 +115,7 @@ Parser::Step Parser::head_step(std::string_view input) {
     if (line == Line::Partial) return {Event::NeedMore, position};
     position += consumed;
     head_bytes_ += consumed;
-    if (state_ != State::Fields && state_ != State::Start && state_ != State::StartLine) break;
+    if (state_ != State::Fields && state_ != State::Start) break;
     // finish_head() may come back to Start with a message that has no body.
     if (state_ == State::Start && info_.no_body) break;
   }
@@ -128,6 +124,10 @@ Parser::Step Parser::head_step(std::string_view input) {
 
 Parser::Line Parser::parse_start(std::string_view input, size_t& consumed) {
   if (input.empty()) return Line::Partial;
+  // Nothing of the former message may count against this one, or shape the answer to it.
+  info_ = {};
+  head_bytes_ = 0;
+  in_trailers_ = false;
   // Binary junk (a TLS hello, say) is refused at its first byte instead of waiting for a line end.
   const auto first = static_cast<unsigned char>(input.front());
   if (kTokenLower[first] == 0 && first != '\r' && first != '\n') {
@@ -141,15 +141,12 @@ Parser::Line Parser::parse_start(std::string_view input, size_t& consumed) {
       return fail(400, kCodecError, "an empty line instead of a start line");
     }
     skipped_empty_line_ = true;
-    info_.no_body = false;
     return Line::Done;
   }
   headers_.clear();
-  info_ = {};
-  head_bytes_ = 0;
   field_count_ = 0;
   extension_bytes_ = 0;
-  in_trailers_ = absolute_target_ = host_seen_ = upgrade_option_ = upgrade_field_ = false;
+  absolute_target_ = host_seen_ = upgrade_option_ = upgrade_field_ = false;
   keep_alive_option_ = close_option_ = te_trailers_ = nominated_ = not_implemented_ = false;
   skipped_empty_line_ = false;
   connection_.clear();
@@ -378,6 +375,11 @@ Parser::Line Parser::take_transfer_encoding(std::string_view value) {
       !equal_ignoring_case(trim_whitespace(value.substr(comma + 1)), "chunked")) {
     return fail(400, kInvalidTransferEncoding, "chunked is not the last transfer coding");
   }
+  bool twice = false;
+  for_each_element(value.substr(0, comma), [&](std::string_view coding) {
+    twice |= equal_ignoring_case(coding, "chunked");
+  });
+  if (twice) return fail(400, kInvalidTransferEncoding, "chunked more than once");
   not_implemented_ = true;
   return Line::Done;
 }
@@ -485,8 +487,8 @@ Parser::Line Parser::finish_response_head() {
     headers_.remove(HeaderId::ContentLength);
   }
   info_.upgrade = status == 101 && upgrade_field_ && upgrade_option_;
-  const bool tunnel = info_.upgrade || (expects_connect_ && status / 100 == 2);
-  if (tunnel) {
+  tunnel_ = info_.upgrade || (expects_connect_ && status / 100 == 2);
+  if (tunnel_) {
     info_.until_close = true;
   } else if (informational || status == 204 || status == 304 || expects_head_) {
     info_.no_body = true;
@@ -496,7 +498,7 @@ Parser::Line Parser::finish_response_head() {
   } else {
     info_.no_body = info_.has_length && info_.content_length == 0;
   }
-  if (tunnel) info_.chunked = info_.has_length = false;
+  if (tunnel_) info_.chunked = info_.has_length = false;
   return Line::Done;
 }
 

@@ -72,8 +72,6 @@ class Parser {
 
   // For the next response: the method decides whether it has a body.
   void expect_response_to(bool head_request, bool connect_request);
-  // All that follows is opaque bytes (an upgrade or CONNECT took effect): Data to the end.
-  void become_raw();
   // The current message ends with its head after all, whatever follows (a refused upgrade).
   void end_message();
 
@@ -83,11 +81,12 @@ class Parser {
   // Nothing of a next message was seen yet.
   bool idle() const { return state_ == State::Start; }
   bool raw() const { return state_ == State::Raw; }
+  // Raw because of an upgrade or a CONNECT that took effect (responses).
+  bool tunnel() const { return raw() && tunnel_; }
 
  private:
   enum class State : uint8_t {
     Start,  // between messages: an empty line may come first
-    StartLine,
     Fields,
     Length,  // a body of remaining_ bytes
     ChunkSize,
@@ -143,6 +142,7 @@ class Parser {
   bool te_trailers_ = false;
   bool nominated_ = false;        // connection names other fields too
   bool not_implemented_ = false;  // a transfer coding other than chunked
+  bool tunnel_ = false;
   bool expects_head_ = false;
   bool expects_connect_ = false;
   size_t scanned_ = 0;  // of a partial line: no LF before that offset

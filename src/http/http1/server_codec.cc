@@ -37,7 +37,7 @@ Status ServerConnection::dispatch(net::Buffer& input, bool end_stream) {
     return {};
   }
   if (end_stream) {
-    on_connection_closed();
+    on_half_close();
   } else {
     pause(must_wait() && !input.empty());
   }
@@ -141,6 +141,16 @@ void ServerConnection::on_connection_closed() {
   if (open_) reset_stream(ResetReason::ConnectionTermination);
 }
 
+// The client has said all. In a tunnel the other direction may go on (RFC 9110 §9.3.6); a client
+// that closes while its answer is being made has gone away.
+void ServerConnection::on_half_close() {
+  if (!open_ || !tunnel_) return on_connection_closed();
+  if (request_done_) return;
+  request_done_ = true;
+  decoder_->on_data({}, true);
+  close_stream_if_done();
+}
+
 void ServerConnection::pause(bool on) {
   if (paused_ == on) return;
   paused_ = on;
@@ -179,7 +189,9 @@ void ServerConnection::encode_headers(const HeaderMap& headers, bool end_stream)
   if (!open_ || response_started_) return;
   const HeadInfo& request = parser_.info();
   const int status = headers.status();
-  HeadOptions head{.raw_names = options_.preserve_header_case};
+  // As Envoy: an accepted HTTP/1.0 is answered in kind, a refused one by what we speak.
+  HeadOptions head{.http10 = protocol_ == Protocol::Http10 && options_.accept_http10,
+                   .raw_names = options_.preserve_header_case};
   response_started_ = true;
   for_each_element(headers.get(HeaderId::Connection).value_or(""), [this](std::string_view option) {
     close_after_ |= equal_ignoring_case(option, "close");
@@ -191,6 +203,8 @@ void ServerConnection::encode_headers(const HeaderMap& headers, bool end_stream)
   const bool tunnel = upgraded || (request.connect && status / 100 == 2);
   BodyWriter::Mode mode = BodyWriter::Mode::None;
   if (tunnel) {
+    tunnel_ = true;
+    connection_.enable_half_close(true);
     mode = BodyWriter::Mode::Raw;
     head.drop_length = true;
     close_after_ = true;  // when both ways have ended

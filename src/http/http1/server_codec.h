@@ -43,6 +43,7 @@ class ServerConnection final : public ServerCodec, private ResponseEncoder {
   void close_stream_if_done();
   void end_stream();
   void reset_stream(ResetReason reason);
+  void on_half_close();
   void pause(bool on);
 
   net::Connection& connection_;
@@ -59,6 +60,7 @@ class ServerConnection final : public ServerCodec, private ResponseEncoder {
   bool response_started_ = false;
   bool response_done_ = false;
   bool upgrade_waits_ = false;  // for the answer that decides what the next bytes are
+  bool tunnel_ = false;         // an upgrade or CONNECT took effect: bytes both ways
   bool close_after_ = false;    // this response is the last
   bool draining_ = false;
   bool paused_ = false;  // reading is disabled by us: input waits for its turn

@@ -3,6 +3,7 @@ one port, pass them to one backend. sennit-proxy and Envoy share one bootstrap, 
 filters that an Istio sidecar has."""
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -156,7 +157,7 @@ def command(peer: str, work: Work, directory: pathlib.Path, listen: int, backend
     if peer in ("sennit-proxy", "envoy", "envoy-istio"):
         sennit = peer == "sennit-proxy"
         path = write("bootstrap.json", json.dumps(bootstrap(work, listen, backend, admin, peer != "envoy", sennit)))
-        program = ROOT / "build/release/sennit-proxy" if sennit else pathlib.Path(sys.executable).parent / "envoy"
+        program = pathlib.Path(os.environ.get("SENNIT_BUILD", ROOT / "build/release")) / "sennit-proxy" if sennit else pathlib.Path(sys.executable).parent / "envoy"
         quiet = ["--log-level", "error"] + ([] if sennit else ["--use-dynamic-base-id"])
         return [str(program), "-c", path, "--concurrency", "1", *quiet]
     if peer == "nginx":

@@ -43,6 +43,9 @@ std::string LocalNode::canonical_revision() const {
 LocalNode make_local_node(const envoy::config::core::v3::Node& node) {
   LocalNode local;
   local.node = node;
+  // Control planes look at this to know which of Istio's own filters the proxy has.
+  local.node.set_user_agent_name("sennit-proxy");
+  local.node.set_user_agent_version(SENNIT_VERSION);
   local.id = node.id();
   local.cluster = node.cluster();
   const auto& metadata = node.metadata();

@@ -51,10 +51,10 @@ std::string method(const std::string& path, const std::string& plural, bool delt
 
 Discovery::Discovery(net::EventLoop& loop, DiscoveryTransport& transport,
                      const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
-                     stats::Registry& registry, stats::Shard& shard, DiscoveryConsumers consumers)
+                     const envoy::config::core::v3::Node& node, stats::Registry& registry, stats::Shard& shard, DiscoveryConsumers consumers)
     : loop_(loop),
       transport_(transport),
-      node_(bootstrap.node()),
+      node_(node),
       dynamic_(bootstrap.dynamic_resources()),
       registry_(registry),
       shard_(shard),
@@ -154,6 +154,11 @@ void Discovery::add_secret(const std::string& name, const ConfigSource& source) 
   }
   Asked own;
   ask(own, source, kService, {name}, consumers_.secrets);
+}
+
+void Discovery::retry_now() {
+  if (ads_) ads_->retry_now();
+  for (auto& stream : streams_) stream->retry_now();
 }
 
 #undef SENNIT_SERVICE

@@ -23,8 +23,9 @@ struct DiscoveryConsumers {
 class Discovery {
  public:
   Discovery(net::EventLoop& loop, DiscoveryTransport& transport,
-            const envoy::config::bootstrap::v3::Bootstrap& bootstrap, stats::Registry& registry,
-            stats::Shard& shard, DiscoveryConsumers consumers);
+            const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
+            const envoy::config::core::v3::Node& node, stats::Registry& registry, stats::Shard& shard,
+            DiscoveryConsumers consumers);
 
   bool has_clusters() const { return dynamic_.has_cds_config(); }
   bool has_listeners() const { return dynamic_.has_lds_config(); }
@@ -36,6 +37,8 @@ class Discovery {
   void start_listeners();
   void set_endpoint_names(const std::vector<std::string>& names);
   void set_route_names(const std::vector<std::string>& names);
+  // Opens streams that wait to be tried again at once.
+  void retry_now();
   void add_secret(const std::string& name, const envoy::config::core::v3::ConfigSource& source);
 
  private:

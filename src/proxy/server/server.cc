@@ -101,6 +101,7 @@ struct Server::Impl final : private net::IoHandler {
   ServerInfo::State state = ServerInfo::PRE_INITIALIZING;
   bool clusters_fetched = false, listeners_fetched = false;
   bool serving = false;  // listeners were let loose
+  std::vector<std::pair<std::string, envoy::config::core::v3::ConfigSource>> early_secrets;
 };
 
 Status Server::Impl::build() {
@@ -109,12 +110,15 @@ Status Server::Impl::build() {
     workers.push_back(std::make_unique<Worker>(clusters, registry, options.drain_time));
   }
   discovery =
-      std::make_unique<Discovery>(loop, transport, bootstrap, registry, main_shard, consumers());
+      std::make_unique<Discovery>(loop, transport, bootstrap, node.node, registry, main_shard, consumers());
   secrets.set_subscriber(
       [this](const std::string& name, const envoy::config::core::v3::ConfigSource& source) {
-        // From the loop: the cluster that serves secrets may be built after the one that needs
-        // them.
-        loop.post([this, name, source] { discovery->add_secret(name, source); });
+        // The cluster that serves secrets may be built after the one that needs them.
+        if (state == ServerInfo::PRE_INITIALIZING) {
+          early_secrets.emplace_back(name, source);
+        } else {
+          discovery->add_secret(name, source);
+        }
       });
   if (auto ok = build_static(); !ok) return ok;
   return options.validate_only ? Status() : build_admin();
@@ -173,7 +177,12 @@ DiscoveryConsumers Server::Impl::consumers() {
             loop.post([this] { check_progress(); });
             return outcome;
           },
-          secret_consumer(secrets)};
+          [this, secrets = secret_consumer(secrets)](const ResourceUpdate& update) {
+            const Status outcome = secrets(update);
+            // A management server may have been out of reach for want of them.
+            loop.post([this] { discovery->retry_now(); });
+            return outcome;
+          }};
 }
 
 void Server::Impl::set_state(ServerInfo::State next) {
@@ -192,6 +201,8 @@ void Server::Impl::begin_clusters() {
   clusters.on_warmed([this](const std::string&) { check_progress(); });
   listeners.on_rds_names_changed(
       [this] { loop.post([this] { discovery->set_route_names(listeners.rds_names()); }); });
+  for (const auto& [name, source] : early_secrets) discovery->add_secret(name, source);
+  early_secrets.clear();
   discovery->start_clusters();
   discovery->set_endpoint_names(clusters.eds_names());
   const auto timeout = discovery->clusters_timeout();
@@ -284,7 +295,7 @@ void Server::Impl::run() {
 
 ServerInfo Server::Impl::server_info() const {
   ServerInfo info;
-  info.set_version("sennit-proxy/0.1.0");
+  info.set_version("sennit-proxy/" SENNIT_VERSION);
   info.set_state(state);
   const auto uptime = std::chrono::steady_clock::now() - started;
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(uptime).count();
@@ -296,7 +307,7 @@ ServerInfo Server::Impl::server_info() const {
   command->set_config_yaml(options.bootstrap.yaml);
   command->set_log_level(options.log_level);
   command->mutable_drain_time()->set_seconds(options.drain_time.count());
-  *info.mutable_node() = bootstrap.node();
+  *info.mutable_node() = node.node;
   return info;
 }
 

@@ -126,9 +126,17 @@ void DiscoveryStream::on_closed(const std::string& reason) {
   for (auto& entry : entries_) {
     if (entry->subscription.wanted()) shard_.inc(entry->stats.update_failure);
   }
-  log::warn("xds", "stream to {} closed: {}; the last configuration stays in use", options_.cluster,
-            reason);
+  // The first try often comes before the server, or before the secrets to reach it with.
+  log::write(failures_ == 0 && !connected_ ? spdlog::level::debug : spdlog::level::warn, "xds",
+             "stream to {} closed: {}; the last configuration stays in use", options_.cluster,
+             reason);
   schedule_reconnect();
+}
+
+void DiscoveryStream::retry_now() {
+  if (!reconnect_.enabled()) return;
+  reconnect_.disable();
+  open();
 }
 
 void DiscoveryStream::schedule_reconnect() {

@@ -44,6 +44,8 @@ class DiscoveryStream final : private CallCallbacks {
   void set_names(Subscription& subscription, const std::vector<std::string>& names);
   void start();
   bool connected() const { return connected_; }
+  // If the stream waits before it tries again: tries at once. Not from inside a consumer.
+  void retry_now();
 
  private:
   struct Entry {

@@ -10,7 +10,6 @@ if(MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra -Werror=return-type -Wno-missing-field-initializers
-                    -Wno-deprecated-declarations
                     -ffunction-sections -fdata-sections)
 add_link_options(-Wl,--gc-sections)
 if(SENNIT_SANITIZE)

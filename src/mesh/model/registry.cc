@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "mesh/api/istio/service.pb.h"
@@ -50,6 +51,21 @@ Workload make_workload(const api::WorkloadEntry& entry, const Labels& more_label
   auto mode = out.labels.find(std::string(kTlsModeLabel));
   out.mutual_tls =
       mode != out.labels.end() ? mode->second == "istio" : !out.service_account.empty();
+  return out;
+}
+
+// Reads "http=8080,tcp=5500".
+std::map<std::string, uint32_t> parse_ports(std::string_view written) {
+  std::map<std::string, uint32_t> out;
+  while (!written.empty()) {
+    std::string_view one = written.substr(0, written.find(','));
+    written.remove_prefix(std::min(one.size() + 1, written.size()));
+    size_t equals = one.find('=');
+    if (equals == one.npos) continue;
+    uint32_t port = 0;
+    std::from_chars(one.data() + equals + 1, one.data() + one.size(), port);
+    if (port != 0) out.emplace(one.substr(0, equals), port);
+  }
   return out;
 }
 
@@ -135,6 +151,8 @@ WorkloadPtr workload_of_entry(const Resource& entry) {
   auto out = std::make_shared<Workload>(make_workload(entry.as<api::WorkloadEntry>(), entry.labels));
   out->namespace_ = entry.namespace_;
   out->name = entry.name;
+  auto own = entry.annotations.find(kApplicationPortsAnnotation);
+  if (own != entry.annotations.end()) out->application_ports = parse_ports(own->second);
   return out;
 }
 

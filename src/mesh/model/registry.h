@@ -8,6 +8,9 @@
 
 namespace sennit::mesh {
 
+// Where a self-registered WorkloadEntry keeps the application's own ports: "http=8080,tcp=5500".
+inline constexpr const char* kApplicationPortsAnnotation = "sennit.io/applicationPorts";
+
 // Services of one resource: one for each host of a ServiceEntry, one of a Kubernetes Service.
 std::vector<ServicePtr> services_of_resource(const ResourcePtr& resource,
                                              const Mesh::Identity& identity);

@@ -72,6 +72,11 @@ uint32_t Workload::port_of(const ServicePort& port) const {
   return port.target_port != 0 ? port.target_port : port.number;
 }
 
+uint32_t Workload::application_port_of(const ServicePort& port) const {
+  auto found = application_ports.find(port.name);
+  return found == application_ports.end() ? port_of(port) : found->second;
+}
+
 std::string Workload::canonical_name() const {
   return first_label(
       labels, {"service.istio.io/canonical-name", "app.kubernetes.io/name", "app"}, name);

@@ -61,9 +61,14 @@ struct Workload {
   uint32_t weight = 1;
   std::string service_account, namespace_, name, network;
   bool mutual_tls = false;  // there is a sidecar before it that takes Istio's mutual TLS
+  // Without interception `ports` are the sidecar's; these are the application's own, which rules
+  // for ports (PeerAuthentication.portLevelMtls) speak of. Empty: the same as `ports`.
+  std::map<std::string, uint32_t> application_ports;
 
   // The port where the workload answers for `port`.
   uint32_t port_of(const ServicePort& port) const;
+  // The port of its application for `port`.
+  uint32_t application_port_of(const ServicePort& port) const;
   // "istio.io" canonical service and revision, from the labels that Istio looks at.
   std::string canonical_name() const, canonical_revision() const;
   bool operator==(const Workload&) const = default;

@@ -1,9 +1,12 @@
 // Self-registration: the WorkloadEntry of a proxy that names a WorkloadGroup.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "mesh/api/istio/workload_entry.pb.h"
 #include "mesh/api/istio/workload_group.pb.h"
 #include "mesh/model/mesh.h"
+#include "mesh/model/registry.h"
 
 namespace sennit::mesh {
 
@@ -25,6 +28,14 @@ Result<ResourcePtr> workload_entry_from_group(const Resource& group, const Proxy
   entry->annotations.insert(spec.metadata().annotations().begin(),
                             spec.metadata().annotations().end());
   entry->annotations["istio.io/autoRegistrationGroup"] = group.name;
+  std::string application_ports;
+  for (const auto& [name, port] : proxy.app_ports) {
+    if (!application_ports.empty()) application_ports += ',';
+    application_ports += fmt::format("{}={}", name, port);
+  }
+  if (!application_ports.empty()) {
+    entry->annotations[kApplicationPortsAnnotation] = application_ports;
+  }
   entry->creation_time = group.creation_time;
   entry->origin = group.origin;
   auto made = std::make_shared<api::WorkloadEntry>(spec.template_());

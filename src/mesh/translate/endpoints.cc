@@ -19,8 +19,11 @@ endpoint_v3::LbEndpoint make_endpoint(const Mesh& mesh, const Workload& workload
   *out.mutable_endpoint()->mutable_address() = socket_address(workload.address, number);
   out.mutable_load_balancing_weight()->set_value(workload.weight);
   auto& metadata = *out.mutable_metadata()->mutable_filter_metadata();
-  bool mutual = workload.mutual_tls &&
-                mesh.mutual_tls(workload.namespace_, workload.labels, number) != MutualTls::Disable;
+  // The server's sidecar decides by the application's port, so it is what counts here too.
+  uint32_t own = workload.application_port_of(port);
+  bool mutual =
+      workload.mutual_tls &&
+      mesh.mutual_tls(workload.namespace_, workload.labels, own) != MutualTls::Disable;
   if (mutual) {
     (*metadata["envoy.transport_socket_match"].mutable_fields())["tlsMode"] = string_value("istio");
   }
@@ -53,16 +56,22 @@ endpoint_v3::ClusterLoadAssignment make_load_assignment(
   endpoint_v3::ClusterLoadAssignment out;
   out.set_cluster_name(outbound_cluster(port.number, subset, service.hostname));
   Labels wanted = subset_labels(rule, subset);
-  std::map<Locality, std::vector<const Workload*>> by_locality;
+  const auto* setting = locality_setting(mesh, policy);
+  bool by_labels = setting != nullptr && policy.has_outlier_detection() &&
+                   setting->distribute().empty() && !setting->failover_priority().empty();
+  std::map<std::pair<uint32_t, Locality>, std::vector<const Workload*>> groups;
   for (const auto& workload : *mesh.workloads(service)) {
-    if (selects(wanted, workload->labels))
-      by_locality[workload->locality].push_back(workload.get());
+    if (!selects(wanted, workload->labels)) continue;
+    uint32_t priority = by_labels ? label_priority(proxy, *setting, *workload) : 0;
+    groups[{priority, workload->locality}].push_back(workload.get());
   }
-  for (const auto& [locality, workloads] : by_locality) {
+  for (const auto& [key, workloads] : groups) {
+    const auto& [priority, locality] = key;
     auto* group = out.add_endpoints();
     group->mutable_locality()->set_region(locality.region);
     group->mutable_locality()->set_zone(locality.zone);
     group->mutable_locality()->set_sub_zone(locality.sub_zone);
+    group->set_priority(priority);
     uint32_t weight = 0;
     for (const Workload* workload : workloads) {
       *group->add_lb_endpoints() = make_endpoint(mesh, *workload, port);
@@ -70,7 +79,9 @@ endpoint_v3::ClusterLoadAssignment make_load_assignment(
     }
     group->mutable_load_balancing_weight()->set_value(weight);
   }
-  if (const auto* setting = locality_setting(mesh, policy)) {
+  if (by_labels) {
+    close_priority_gaps(out);
+  } else if (setting != nullptr) {
     apply_locality(proxy, *setting, policy.has_outlier_detection(), out);
   }
   return out;

@@ -19,4 +19,11 @@ envoy::config::endpoint::v3::ClusterLoadAssignment make_load_assignment(
 void apply_locality(const Proxy& proxy, const api::LocalityLoadBalancerSetting& setting,
                     bool failover, envoy::config::endpoint::v3::ClusterLoadAssignment& assignment);
 
+// failoverPriority: how many of its labels, from the first that differs, the workload lacks to be
+// the proxy's like. 0 is tried first.
+uint32_t label_priority(const Proxy& proxy, const api::LocalityLoadBalancerSetting& setting,
+                        const Workload& workload);
+// Envoy refuses priorities with gaps: the order is kept, from 0 on.
+void close_priority_gaps(envoy::config::endpoint::v3::ClusterLoadAssignment& assignment);
+
 }  // namespace sennit::mesh

@@ -69,22 +69,49 @@ void set_priorities(const Locality& from, const api::LocalityLoadBalancerSetting
   for (const auto& rule : setting.failover()) {
     if (rule.from() == from.region) preferred = rule.to();
   }
-  std::vector<uint32_t> priorities;
-  for (const auto& group : assignment.endpoints()) {
+  for (auto& group : *assignment.mutable_endpoints()) {
     Locality to = locality_of(group);
     uint32_t priority = distance(from, to);
     if (priority == 3 && !preferred.empty() && to.region != preferred) priority = 4;
-    priorities.push_back(priority);
+    group.set_priority(priority);
   }
-  // Priorities must have no gaps.
-  std::set<uint32_t> used(priorities.begin(), priorities.end());
-  for (int i = 0; i < assignment.endpoints_size(); ++i) {
-    auto rank = std::distance(used.begin(), used.find(priorities[static_cast<size_t>(i)]));
-    assignment.mutable_endpoints(i)->set_priority(static_cast<uint32_t>(rank));
-  }
+  close_priority_gaps(assignment);
+}
+
+// A label as failoverPriority names it; where something runs is known without its being written.
+std::string label_value(const Labels& labels, const Locality& locality, const std::string& key) {
+  if (auto found = labels.find(key); found != labels.end()) return found->second;
+  if (key == "topology.kubernetes.io/region") return locality.region;
+  if (key == "topology.kubernetes.io/zone") return locality.zone;
+  if (key == "topology.istio.io/subzone") return locality.sub_zone;
+  return "";
 }
 
 }  // namespace
+
+void close_priority_gaps(ClusterLoadAssignment& assignment) {
+  std::set<uint32_t> used;
+  for (const auto& group : assignment.endpoints()) used.insert(group.priority());
+  for (auto& group : *assignment.mutable_endpoints()) {
+    auto rank = std::distance(used.begin(), used.find(group.priority()));
+    group.set_priority(static_cast<uint32_t>(rank));
+  }
+}
+
+uint32_t label_priority(const Proxy& proxy, const api::LocalityLoadBalancerSetting& setting,
+                        const Workload& workload) {
+  Locality own{proxy.region, proxy.zone, proxy.sub_zone};
+  auto left = static_cast<uint32_t>(setting.failover_priority_size());
+  for (const auto& written : setting.failover_priority()) {
+    size_t equals = written.find('=');
+    std::string key = written.substr(0, equals);
+    std::string wanted = equals == written.npos ? label_value(proxy.labels, own, key)
+                                                : written.substr(equals + 1);
+    if (wanted.empty() || label_value(workload.labels, workload.locality, key) != wanted) break;
+    --left;
+  }
+  return left;
+}
 
 void apply_locality(const Proxy& proxy, const api::LocalityLoadBalancerSetting& setting,
                     bool failover, ClusterLoadAssignment& assignment) {

@@ -86,7 +86,8 @@ class OutboundMaker {
                                  : fmt::format("{}:{}", service.hostname, port.number);
         add_http(at, port.number, routes, true);
       }
-      TcpTarget target{service, port, block ? address : "", at == kAnyAddress};
+      bool by_sni = at == kAnyAddress && is_tls(port.protocol);
+      TcpTarget target{service, port, block ? address : "", by_sni};
       add_tcp(at, target, part.virtual_services);
     }
   }

@@ -140,6 +140,13 @@ Status build(const v3::Listener& listener, ListenerBuildContext& context, Listen
     }
     out.filters_.push_back(std::move(*filter));
   }
+  // Envoy: use_original_dst brings the original_dst filter with it.
+  const auto is_original_dst = [](const ListenerFilter& filter) {
+    return filter.kind == ListenerFilter::Kind::OriginalDst;
+  };
+  if (out.use_original_dst_ && std::ranges::none_of(out.filters_, is_original_dst)) {
+    out.filters_.insert(out.filters_.begin(), ListenerFilter{ListenerFilter::Kind::OriginalDst});
+  }
   for (int i = 0; i < listener.access_log_size(); ++i) {
     auto log = make_access_log(listener.access_log(i));
     if (!log) return std::unexpected(log.error().within(fmt::format("access_log[{}]", i)));

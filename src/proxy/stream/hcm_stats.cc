@@ -66,7 +66,6 @@ HcmStats::HcmStats(stats::Registry& registry, std::string_view stat_prefix) {
   names.bind(rq_header_timeout, "downstream_rq_header_timeout");
   names.bind(rq_idle_timeout, "downstream_rq_idle_timeout");
   names.bind(rq_max_duration_reached, "downstream_rq_max_duration_reached");
-  names.bind(rq_overload_close, "downstream_rq_overload_close");
   names.bind(rq_non_relative_path, "downstream_rq_non_relative_path");
   names.bind(rq_response_before_rq_complete, "downstream_rq_response_before_rq_complete");
   names.bind(rq_time, "downstream_rq_time");

@@ -16,8 +16,8 @@ struct HcmStats {
       cx_max_requests_reached, cx_protocol_error, cx_rx_bytes_total, cx_tx_bytes_total;
   stats::GaugeId cx_active, cx_ssl_active, rq_active;
   stats::CounterId rq_total, rq_http1_total, rq_http2_total, rq_completed, rq_rx_reset, rq_tx_reset,
-      rq_timeout, rq_header_timeout, rq_idle_timeout, rq_max_duration_reached, rq_overload_close,
-      rq_non_relative_path, rq_response_before_rq_complete;
+      rq_timeout, rq_header_timeout, rq_idle_timeout, rq_max_duration_reached, rq_non_relative_path,
+      rq_response_before_rq_complete;
   stats::CounterId rq_by_class[5];  // 1xx to 5xx
   stats::HistogramId rq_time, cx_length_ms;
   // The router's.

@@ -13,6 +13,15 @@ struct Holder final : net::DeferredDeletable {
 
 }  // namespace
 
+void mark_host_as_shadow(http::HeaderMap& request) {
+  constexpr std::string_view kSuffix = "-shadow";
+  std::string host(request.authority());
+  const size_t colon = host.rfind(':');
+  const bool port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
+  host.insert(port ? colon : host.size(), kSuffix);
+  request.set(http::HeaderId::Authority, host);
+}
+
 Mirror::Mirror(WorkerClusters& clusters, std::string cluster, http::HeaderMap headers)
     : clusters_(clusters), cluster_name_(std::move(cluster)), headers_(std::move(headers)) {}
 
@@ -34,7 +43,8 @@ std::shared_ptr<Mirror> Mirror::start(WorkerClusters& clusters, std::string clus
     mirror->timer_.emplace(clusters.loop(), [m = mirror.get()] { m->give_up(); });
     mirror->timer_->enable(timeout);
   }
-  auto pending = cluster->new_stream(mirror->host_, downstream, {}, *mirror, *mirror);
+  const StreamOptions options{.downstream = downstream, .authority = mirror->headers_.authority()};
+  auto pending = cluster->new_stream_with(mirror->host_, options, *mirror, *mirror);
   if (mirror->self_ && mirror->encoder_ == nullptr) mirror->pending_ = std::move(pending);
   return mirror;
 }
@@ -108,7 +118,9 @@ void Mirror::on_reset(http::ResetReason) {
 }
 
 void Mirror::response_complete() {
-  if (request_sent_) encoder_ = nullptr;  // the stream is complete: the codec lets it go
+  if (request_sent_) {  // the stream is complete, or will be: the codec lets it go
+    if (auto* encoder = std::exchange(encoder_, nullptr)) encoder->set_callbacks(nullptr);
+  }
   give_up();
 }
 

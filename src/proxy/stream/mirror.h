@@ -14,6 +14,9 @@
 
 namespace sennit::proxy {
 
+// Appends "-shadow" to the host's name, so that the mirrored cluster can tell (Envoy does so).
+void mark_host_as_shadow(http::HeaderMap& request);
+
 class Mirror final : public std::enable_shared_from_this<Mirror>,
                      private http::ResponseDecoder,
                      private http::StreamCallbacks,

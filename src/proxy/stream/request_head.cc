@@ -52,18 +52,10 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-// Finds an upgrade in either protocol's form and leaves it in HTTP/1's (RFC 9113 §8.5, RFC 8441).
-std::string take_upgrade(HeaderMap& request) {
-  if (request.method() == "CONNECT") {
-    const auto protocol = request.get(HeaderId::PseudoProtocol);
-    if (!protocol) return "connect";
-    std::string upgrade = lower_case(*protocol);
-    request.remove(HeaderId::PseudoProtocol);
-    request.set(HeaderId::Method, "GET");
-    request.set(HeaderId::Connection, "upgrade");
-    request.set(HeaderId::Upgrade, upgrade);
-    return upgrade;
-  }
+// What the request wants to become. The codec shows HTTP/2's extended CONNECT (RFC 8441) in
+// HTTP/1's form.
+std::string find_upgrade(const HeaderMap& request) {
+  if (request.method() == "CONNECT") return "connect";
   const auto upgrade = request.get(HeaderId::Upgrade);
   if (!upgrade) return {};
   const auto connection = request.get(HeaderId::Connection);
@@ -135,15 +127,11 @@ std::optional<HeadRefusal> check_path(const HcmSettings& settings, HeaderMap& re
 std::optional<HeadRefusal> check_head(const HcmSettings& settings, HeaderMap& request,
                                       const DownstreamInfo& downstream, RequestHead& head) {
   head.is_head = request.method() == "HEAD";
-  head.upgrade = take_upgrade(request);
+  head.upgrade = find_upgrade(request);
   remove_hop_by_hop(request, head.upgrade);
   if (request.authority().empty()) return HeadRefusal{400, details::kMissingHost, {}};
   if (settings.underscore_headers != UnderscoreHeaders::Allow) {
     if (auto refusal = handle_underscores(settings.underscore_headers, request)) return refusal;
-  }
-  if (!head.upgrade.empty() &&
-      std::ranges::find(settings.upgrades, head.upgrade) == settings.upgrades.end()) {
-    return HeadRefusal{403, details::kUpgradeFailed, {}};
   }
   if (auto refusal = check_path(settings, request, head.upgrade == "connect")) return refusal;
   if (settings.strip_port != StripPort::None || settings.strip_trailing_host_dot) {
@@ -153,22 +141,11 @@ std::optional<HeadRefusal> check_head(const HcmSettings& settings, HeaderMap& re
 }
 
 void remove_hop_by_hop(HeaderMap& headers, std::string_view upgrade) {
-  bool any = false;
-  for (const auto field : headers) {
-    switch (field.id) {
-      case HeaderId::Connection:
-      case HeaderId::Upgrade:
-      case HeaderId::KeepAlive:
-      case HeaderId::ProxyConnection:
-      case HeaderId::TransferEncoding:
-      case HeaderId::Te:
-        any = true;
-        break;
-      default:
-        break;
-    }
+  const auto any = [&headers](auto... ids) { return (headers.has(ids) || ...); };
+  if (!any(HeaderId::Connection, HeaderId::Upgrade, HeaderId::KeepAlive, HeaderId::ProxyConnection,
+           HeaderId::TransferEncoding, HeaderId::Te)) {
+    return;
   }
-  if (!any) return;
   const std::string connection(headers.get(HeaderId::Connection).value_or(""));
   for_each_element(connection, [&](std::string_view option) {
     const std::string name = lower_case(option);

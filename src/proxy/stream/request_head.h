@@ -41,7 +41,8 @@ void mark_forwarded(const HcmSettings& settings, http::HeaderMap& request,
                     RequestHead& head);
 
 // Removes hop-by-hop fields (RFC 9110 §7.6.1) and those that Connection names; an upgrade's
-// Connection and Upgrade stay, as the only option. `te: trailers` stays.
+// Connection and Upgrade stay, as the only option. `te: trailers` stays. The codecs write no
+// framing field that they are given; this is for filters and logs, and for what Connection names.
 void remove_hop_by_hop(http::HeaderMap& headers, std::string_view upgrade);
 
 // The address `trusted_hops` before the last one of x-forwarded-for; none where it is not there or

@@ -140,29 +140,6 @@ TEST_F(RequestHeadTest, RemovesHopByHopFieldsAndThoseThatConnectionNames) {
   EXPECT_EQ(request.get(HeaderId::Te), "trailers");
 }
 
-TEST_F(RequestHeadTest, RefusesAnUpgradeThatIsNotConfigured) {
-  HeaderMap request = get();
-  request.add(HeaderId::Connection, "Upgrade");
-  request.add(HeaderId::Upgrade, "websocket");
-  const auto refusal = check(request);
-  ASSERT_TRUE(refusal);
-  EXPECT_EQ(refusal->status, 403);
-  EXPECT_EQ(refusal->details, details::kUpgradeFailed);
-}
-
-TEST_F(RequestHeadTest, BringsAnExtendedConnectIntoTheFormOfAnUpgrade) {
-  settings.upgrades = {"websocket"};
-  HeaderMap request;
-  request.add(HeaderId::Method, "CONNECT");
-  request.add(HeaderId::PseudoProtocol, "websocket");
-  request.add(HeaderId::Path, "/chat");
-  request.add(HeaderId::Authority, "a.example");
-  ASSERT_FALSE(check(request));
-  EXPECT_EQ(head.upgrade, "websocket");
-  EXPECT_EQ(request.method(), "GET");
-  EXPECT_EQ(request.get(HeaderId::Upgrade), "websocket");
-}
-
 TEST_F(RequestHeadTest, RefusesARequestWithoutHostOrPath) {
   HeaderMap no_host;
   no_host.add(HeaderId::Method, "GET");

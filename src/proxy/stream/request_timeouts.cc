@@ -53,6 +53,21 @@ std::optional<milliseconds> parse_grpc_timeout(std::string_view text) {
   }
 }
 
+namespace {
+
+// Less an offset that leaves room for the answer to travel.
+milliseconds less(milliseconds timeout, milliseconds offset) {
+  return offset < timeout ? timeout - offset : timeout;
+}
+
+// max_grpc_timeout: the client's grpc-timeout, bounded. None was sent: no limit, but for the bound.
+milliseconds grpc_route_timeout(const Route& route, std::optional<milliseconds> asked) {
+  const milliseconds timeout = less(asked.value_or(milliseconds(0)), route.grpc_timeout_offset);
+  return shorter_timeout(timeout, *route.max_grpc_timeout);
+}
+
+}  // namespace
+
 RequestTimeouts request_timeouts(const Route& route, const http::HeaderMap& request, bool is_grpc,
                                  bool internal) {
   RequestTimeouts timeouts;
@@ -61,12 +76,14 @@ RequestTimeouts request_timeouts(const Route& route, const http::HeaderMap& requ
     timeouts.per_try = route.retry->per_try_timeout;
     timeouts.per_try_idle = route.retry->per_try_idle_timeout;
   }
-  if (route.max_stream_duration && route.max_stream_duration->count() > 0) {
-    timeouts.stream_duration = *route.max_stream_duration;
-  }
-  if (is_grpc && route.grpc_timeout_header_max) {
+  timeouts.stream_duration = route.max_stream_duration;
+  if (is_grpc && (route.grpc_timeout_header_max || route.max_grpc_timeout)) {
     const auto asked = parse_grpc_timeout(request.get(http::HeaderId::GrpcTimeout).value_or(""));
-    if (asked) timeouts.stream_duration = shorter_timeout(*asked, *route.grpc_timeout_header_max);
+    if (route.max_grpc_timeout) timeouts.global = grpc_route_timeout(route, asked);
+    if (asked && route.grpc_timeout_header_max) {
+      timeouts.stream_duration = less(shorter_timeout(*asked, *route.grpc_timeout_header_max),
+                                      route.grpc_timeout_header_offset);
+    }
   }
   if (internal) {
     if (const auto asked = header_milliseconds(request, "x-envoy-upstream-rq-timeout-ms")) {

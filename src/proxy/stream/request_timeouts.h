@@ -15,6 +15,7 @@ struct RequestTimeouts {
   std::chrono::milliseconds global{0};   // from the end of the request; zero: none
   std::chrono::milliseconds per_try{0};  // the same, for each attempt
   std::chrono::milliseconds per_try_idle{0};
+  // In the place of the connection manager's; zero: none.
   std::optional<std::chrono::milliseconds> stream_duration;
 };
 

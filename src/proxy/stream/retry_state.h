@@ -24,9 +24,14 @@ enum class RetryDecision : uint8_t {
   Overflow,       // it does, but the cluster has too many retries under way: UO
 };
 
+// The policy that binds one request: the route's, with what a trusted (`internal`) caller asks for
+// in x-envoy-retry-on and its like, which are removed. nullptr: no retries.
+std::shared_ptr<const RetryPolicy> retry_policy_for(const Route& route, http::HeaderMap& request,
+                                                    bool internal);
+
 class RetryState {
  public:
-  RetryState(std::shared_ptr<const RetryPolicy> policy)
+  explicit RetryState(std::shared_ptr<const RetryPolicy> policy)
       : policy_(std::move(policy)), remaining_(policy_->num_retries) {}
 
   bool covers_response(const http::HeaderMap& response) const;
@@ -43,7 +48,6 @@ class RetryState {
   std::chrono::milliseconds next_backoff(Random& random);
 
   const RetryPolicy& policy() const { return *policy_; }
-  bool exhausted() const { return remaining_ == 0; }
 
  private:
   std::shared_ptr<const RetryPolicy> policy_;

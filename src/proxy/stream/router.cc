@@ -7,7 +7,6 @@
 #include "proxy/stream/mirror.h"
 #include "proxy/stream/request_timeouts.h"
 #include "proxy/stream/stream.h"
-#include "proxy/stream/upgrade.h"
 #include "proxy/stream/upstream_attempt.h"
 #include "proxy/stream/worker_local.h"
 
@@ -42,7 +41,9 @@ void Router::start(bool end_stream) {
   request_ended_ = end_stream;
   stream_.worker().stats.inc(stream_.settings().stats.router_rq_total);
   if (answer_without_upstream() || !find_cluster()) return;
-  if (route_->retry && route_->retry->retry_on != 0) retry_.emplace(route_->retry);
+  if (auto policy = retry_policy_for(*route_, stream_.request(), stream_.head().internal)) {
+    retry_.emplace(std::move(policy));
+  }
   keep_body_ = retry_.has_value();
   choose_timeouts();
   finalize_request();
@@ -107,6 +108,10 @@ void Router::choose_timeouts() {
   per_try_timeout_ = timeouts.per_try;
   per_try_idle_timeout_ = timeouts.per_try_idle;
   if (timeouts.stream_duration) stream_.limit_duration(*timeouts.stream_duration);
+  if (stream_.head().internal) {  // said to us, not to those behind us
+    stream_.request().remove("x-envoy-upstream-rq-timeout-ms");
+    stream_.request().remove("x-envoy-upstream-rq-per-try-timeout-ms");
+  }
 }
 
 void Router::finalize_request() {
@@ -119,14 +124,12 @@ void Router::finalize_request() {
     }
   }
   if (route_->include_attempt_count) request.set(HeaderId::XEnvoyAttemptCount, "1");
-  if (route_->hash_policy) hash_ = route_->hash(request, stream_.info(), nullptr);
+  if (route_->hash_policy) hash_ = route_->hash(request, stream_.info(), &set_cookie_);
   route_->apply_request_headers(*choice_, request, stream_.info());
 
-  std::string host(choice_->host_rewrite.empty() ? route_->host_rewrite : choice_->host_rewrite);
-  if (host.empty() && !route_->host_rewrite_header.empty()) {
-    host = request.get(route_->host_rewrite_header).value_or("");
+  if (const auto host = route_->rewritten_host(*choice_, request)) {
+    rewrite_host(request, *host, *route_, envoy_headers);
   }
-  if (!host.empty()) rewrite_host(request, host, *route_, envoy_headers);
   std::string before(request.path());
   if (route_->rewrite_path(request) && envoy_headers) {
     request.set(HeaderId::XEnvoyOriginalPath, before);
@@ -137,8 +140,10 @@ void Router::start_mirrors(bool end_stream) {
   auto& random = worker_local().random;
   for (const MirrorPolicy& policy : route_->mirrors) {
     if (random.next() % policy.denominator >= policy.numerator) continue;
+    http::HeaderMap copy = request().clone();
+    if (!policy.disable_host_suffix) mark_host_as_shadow(copy);
     auto mirror =
-        Mirror::start(stream_.worker().clusters, policy.cluster, request().clone(), end_stream,
+        Mirror::start(stream_.worker().clusters, policy.cluster, std::move(copy), end_stream,
                       *stream_.info().protocol, global_timeout_, random.next());
     if (mirror && !end_stream) mirrors_.push_back(std::move(mirror));
   }
@@ -176,10 +181,10 @@ void Router::begin_attempt() {
   if (retry_ && retry_->policy().previous_hosts && attempted_.size() < limits::kAttemptedHosts) {
     attempted_.push_back(host);
   }
-  attempt_.reset(new UpstreamAttempt(*this, std::move(host), cluster_info_->name));
+  attempt_.reset(new UpstreamAttempt(*this, std::move(host)));
   if (request_ended_) attempt_->arm_per_try_timeout(per_try_timeout_);
   attempt_->arm_per_try_idle_timeout(per_try_idle_timeout_);
-  attempt_->start(*found);
+  attempt_->start(*found, route_->priority);
 }
 
 void Router::on_attempt_ready() {
@@ -259,22 +264,34 @@ void Router::on_attempt_1xx(http::HeaderMap&& headers) {
 
 void Router::on_attempt_headers(http::HeaderMap&& headers, bool end_stream) {
   const int status = headers.status();
-  if (retry_ && retry(retry_->decide(keep_body_ && retry_->covers_response(headers), cluster()))) {
-    return;
+  if (retry_) {
+    const bool covered = retry_->covers_response(headers);
+    if (retry(retry_->decide(keep_body_ && covered, cluster()))) return;
+    if (!covered && attempts_ > 1) {
+      stream_.worker().stats.inc(cluster_info_->stats.rq_retry_success);
+    }
+    retry_->release(cluster());
+    keep_body_ = false;  // there will be no other attempt
+    body_.clear();
   }
   response_started_ = true;
-  if (retry_) retry_->release(cluster());
   attempt_->disarm_per_try_timeout();
-  if (status == 101) global_timer_.reset();  // from now on it is a tunnel
+  const bool tunnel = status == 101 || (status / 100 == 2 && stream_.head().upgrade == "connect");
+  if (tunnel) global_timer_.reset();
   if (request_ended_ && !stream_.settings().router.suppress_envoy_headers) {
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
         stream_.worker().loop.now() - stream_.request_end_time());
     headers.set(HeaderId::XEnvoyUpstreamServiceTime, fmt::format_int(took.count()).c_str());
   }
-  route_->apply_response_headers(choice_, headers, request(), stream_.info());
-  if (status == 101 && stream_.info().protocol == http::Protocol::Http2) {
-    upgrade_response_to_http2(headers);
+  if (route_->include_attempt_count_in_response) {
+    headers.set(HeaderId::XEnvoyAttemptCount, fmt::format_int(attempts_).c_str());
   }
+  if (!set_cookie_.empty()) headers.add(HeaderId::SetCookie, set_cookie_);
+  // An HTTP/2 upstream has no way to name what a tunnel is.
+  if (status == 101 && !headers.has(HeaderId::Upgrade)) {
+    headers.add(HeaderId::Upgrade, stream_.head().upgrade);
+  }
+  route_->apply_response_headers(choice_, headers, request(), stream_.info());
   stream_.respond_headers(std::move(headers), end_stream);
 }
 
@@ -288,9 +305,9 @@ void Router::on_attempt_trailers(http::HeaderMap&& trailers) {
 
 // --- the end ---------------------------------------------------------------------------------
 
-void Router::retire_attempt() {
+void Router::retire_attempt(bool timed_out) {
   if (!attempt_) return;
-  attempt_->give_up(false);
+  attempt_->give_up(timed_out);
   stream_.worker().loop.defer_delete(std::move(attempt_));
 }
 

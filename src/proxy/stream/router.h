@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -69,7 +70,7 @@ class Router {
   void finalize_request();
   void start_mirrors(bool end_stream);
   void begin_attempt();
-  void retire_attempt();
+  void retire_attempt(bool timed_out = false);
   void request_complete();
   void send_body(std::string_view data, bool end_stream);
   bool replay_after_idle_race(AttemptFailure failure);
@@ -91,6 +92,7 @@ class Router {
   std::chrono::milliseconds global_timeout_{0}, per_try_timeout_{0}, per_try_idle_timeout_{0};
   std::optional<net::Timer> global_timer_, backoff_timer_;
   std::optional<uint64_t> hash_;
+  std::string set_cookie_;  // the hash policy's, for the response
 
   net::Buffer body_;  // what attempts to come must send: all so far, or what was not sent yet
   const http::HeaderMap* trailers_ = nullptr;

@@ -86,7 +86,6 @@ bool Router::retry(RetryDecision decision) {
   const ClusterStats& ids = cluster_info_->stats;
   switch (decision) {
     case RetryDecision::No:
-      if (attempts_ > 1) stats.inc(ids.rq_retry_success);
       return false;
     case RetryDecision::LimitExceeded:
       stats.inc(ids.rq_retry_limit_exceeded);
@@ -137,7 +136,7 @@ void Router::fail_request(AttemptFailure failure, std::string_view transport_rea
 void Router::on_per_try_timeout(std::string_view details) {
   auto& stats = stream_.worker().stats;
   stats.inc(cluster_info_->stats.rq_per_try_timeout);
-  attempt_->give_up(true);
+  retire_attempt(true);
   const bool covered = !response_started_ && (keep_body_ || !body_sent_) && retry_ &&
                        retry_->covers_failure(AttemptFailure::LocalReset, true);
   if (retry_ && retry(retry_->decide(covered, cluster()))) return;
@@ -149,7 +148,7 @@ void Router::on_per_try_timeout(std::string_view details) {
 
 void Router::on_global_timeout() {
   stream_.worker().stats.inc(cluster_info_->stats.rq_timeout);
-  if (attempt_) attempt_->give_up(true);
+  retire_attempt(true);
   ResponseFlags flags;
   flags.set(ResponseFlag::UpstreamRequestTimeout);
   stream_.local_reply({.status = 504,

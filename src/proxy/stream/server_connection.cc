@@ -14,6 +14,12 @@ constexpr std::string_view kHeadTimeoutReply =
     "HTTP/1.1 408 Request Timeout\r\ncontent-length: 22\r\ncontent-type: text/plain\r\n"
     "connection: close\r\n\r\nrequest header timeout";
 
+// Keeps a configuration until the streams that were given up before it are gone.
+struct KeptSettings final : net::DeferredDeletable {
+  explicit KeptSettings(std::shared_ptr<const HcmSettings> kept) : settings(std::move(kept)) {}
+  std::shared_ptr<const HcmSettings> settings;
+};
+
 }  // namespace
 
 ServerConnection::ServerConnection(std::shared_ptr<const HcmSettings> settings,
@@ -28,7 +34,11 @@ ServerConnection::ServerConnection(std::shared_ptr<const HcmSettings> settings,
       start_(worker.loop.now()) {}
 
 ServerConnection::~ServerConnection() {
-  drop_streams(details::kDownstreamLocalDisconnect);
+  if (streams_ != nullptr) {
+    closing_ = true;
+    drop_streams(details::kDownstreamLocalDisconnect);
+    worker_.loop.defer_delete(std::make_unique<KeptSettings>(settings_));
+  }
   connection_->set_callbacks(nullptr);
 }
 
@@ -50,7 +60,7 @@ void ServerConnection::start() {
     duration_timer_->enable(settings_->max_connection_duration);
   }
   note_idle();
-  if (downstream_->tls == nullptr) downstream_->tls = connection_->tls();
+  note_tls();
   connection_->set_callbacks(this);
   connection_->start();
 }
@@ -97,7 +107,7 @@ bool ServerConnection::choose_codec(std::string_view input) {
 void ServerConnection::on_data(net::Buffer& input, bool end_stream) {
   if (closing_) return input.clear();
   if (!codec_) {
-    if (downstream_->tls == nullptr) downstream_->tls = connection_->tls();
+    note_tls();
     if (!choose_codec(input.view())) return;
   }
   const uint64_t before = requests_;
@@ -112,9 +122,19 @@ void ServerConnection::on_data(net::Buffer& input, bool end_stream) {
   if (settings_->request_headers_timeout.count() > 0) watch_for_head(requests_ != before);
 }
 
-// A head that comes too slowly is answered 408: the codec makes a stream of it only once it began,
-// so a connection with bytes and no stream has a head under way.
+// The handshake may have been done before the connection came here.
+void ServerConnection::note_tls() {
+  if (connection_->tls() == nullptr || tls_counted_) return;
+  tls_counted_ = true;
+  downstream_->tls = connection_->tls();
+  worker_.stats.inc(settings_->stats.cx_ssl_total);
+  worker_.stats.add(settings_->stats.cx_ssl_active, 1);
+}
+
+// A head that comes too slowly is answered 408: the codec makes a stream of it only once it is
+// complete, so an HTTP/1 connection with bytes and no stream has a head under way.
 void ServerConnection::watch_for_head(bool stream_began) {
+  if (codec_->protocol() == http::Protocol::Http2) return;
   if (stream_began || streams_ != nullptr) return head_timer_.reset();
   if (head_timer_) return;
   head_timer_.emplace(worker_.loop, [this] { on_head_timeout(); });
@@ -123,7 +143,7 @@ void ServerConnection::watch_for_head(bool stream_began) {
 
 void ServerConnection::on_head_timeout() {
   worker_.stats.inc(settings_->stats.rq_header_timeout);
-  if (codec_->protocol() != http::Protocol::Http2) connection_->write(kHeadTimeoutReply);
+  connection_->write(kHeadTimeoutReply);
   close_when_written();
 }
 
@@ -152,11 +172,13 @@ void ServerConnection::stream_finished(Stream& stream) {
   if (stream.next_ != nullptr) stream.next_->previous_ = stream.previous_;
   worker_.stats.add(settings_->stats.rq_active, -1);
   worker_.loop.defer_delete(std::unique_ptr<net::DeferredDeletable>(&stream));
-  if (done_ || closing_) return;
-  if (streams_ == nullptr) {
-    if (refusing_) return close_when_written();
-    note_idle();
-  }
+  if (streams_ == nullptr && !done_ && !closing_) note_idle();
+}
+
+// After the codec's last stream, not ours: responses may still wait for the client's window.
+void ServerConnection::on_stream_closed(http::ResponseEncoder&) {
+  if (refusing_ && !drain_check_) drain_check_.emplace(worker_.loop, [this] { on_drained(); });
+  if (refusing_) drain_check_->enable(net::Milliseconds(0));
 }
 
 void ServerConnection::note_idle() {
@@ -176,9 +198,9 @@ void ServerConnection::drain() {
 
 // By now the client knows that it shall open no more streams; those under way are finished.
 void ServerConnection::on_drained() {
+  if (!refusing_ && codec_) codec_->goaway();
   refusing_ = true;
-  if (codec_) codec_->goaway();
-  if (streams_ == nullptr) close_when_written();
+  if (!codec_ || codec_->active_streams() == 0) close_when_written();
 }
 
 void ServerConnection::close_when_written() {
@@ -203,9 +225,7 @@ void ServerConnection::on_event(net::ConnectionEvent event) {
     case net::ConnectionEvent::Connected:
       return;
     case net::ConnectionEvent::ConnectedTls:
-      downstream_->tls = connection_->tls();
-      worker_.stats.inc(settings_->stats.cx_ssl_total);
-      return;
+      return note_tls();
     case net::ConnectionEvent::RemoteClose:
       worker_.stats.inc(settings_->stats.cx_destroy_remote);
       drop_streams(details::kDownstreamRemoteDisconnect);
@@ -225,10 +245,12 @@ void ServerConnection::finish() {
   idle_timer_.reset();
   duration_timer_.reset();
   drain_timer_.reset();
+  drain_check_.reset();
   head_timer_.reset();
   auto& stats = worker_.stats;
   stats.inc(settings_->stats.cx_destroy);
   stats.add(settings_->stats.cx_active, -1);
+  if (tls_counted_) stats.add(settings_->stats.cx_ssl_active, -1);
   stats.inc(settings_->stats.cx_rx_bytes_total, connection_->bytes_read());
   stats.inc(settings_->stats.cx_tx_bytes_total, connection_->bytes_written());
   const auto length =

@@ -49,7 +49,7 @@ class ServerConnection final : public ServedConnection,
   void on_below_write_watermark() override;
 
   http::RequestDecoder& on_new_stream(http::ResponseEncoder& encoder) override;
-  void on_stream_closed(http::ResponseEncoder&) override {}
+  void on_stream_closed(http::ResponseEncoder&) override;
 
   // False: more bytes are needed to tell.
   bool choose_codec(std::string_view input);
@@ -57,6 +57,7 @@ class ServerConnection final : public ServedConnection,
   void on_head_timeout();
   void on_drained();
   void note_idle();
+  void note_tls();
   void close_when_written();
   void drop_streams(std::string_view details);
   void finish();
@@ -70,10 +71,11 @@ class ServerConnection final : public ServedConnection,
   Stream* streams_ = nullptr;  // a list, newest first
   uint64_t requests_ = 0;
   std::optional<std::string> cert_element_;
-  std::optional<net::Timer> idle_timer_, duration_timer_, drain_timer_, head_timer_;
+  std::optional<net::Timer> idle_timer_, duration_timer_, drain_timer_, drain_check_, head_timer_;
   net::TimePoint start_;
   bool draining_ = false;
   bool refusing_ = false;  // the drain's second step is done
+  bool tls_counted_ = false;
   bool closing_ = false;
   bool done_ = false;
 };

@@ -26,8 +26,13 @@ void Stream::operator delete(void* block) {
 }
 
 Stream::Stream(ServerConnection& connection, http::ResponseEncoder& encoder)
-    : connection_(connection), settings_(connection.settings()), encoder_(&encoder) {
+    : connection_(connection),
+      worker_(connection.worker()),
+      settings_(connection.settings()),
+      encoder_(&encoder) {
   encoder.set_callbacks(this);
+  // The response before this one, of a pipeline, may still wait to be written.
+  response_paused_ = encoder.above_write_watermark();
   auto& loop = worker().loop;
   info_.start = loop.now();
   info_.start_time = worker_local().clock.now(info_.start);
@@ -36,10 +41,6 @@ Stream::Stream(ServerConnection& connection, http::ResponseEncoder& encoder)
 
 Stream::~Stream() = default;
 
-WorkerContext& Stream::worker() {
-  return connection_.worker();
-}
-
 // --- the request -----------------------------------------------------------------------------
 
 void Stream::on_headers(http::HeaderMap&& headers, bool end_stream) {
@@ -47,6 +48,9 @@ void Stream::on_headers(http::HeaderMap&& headers, bool end_stream) {
   prepare_info();
   if (auto refusal = check_head(settings_, request_, connection_.downstream(), head_)) {
     if (end_stream) note_request_end();
+    if (refusal->details == details::kAbsolutePath) {
+      worker().stats.inc(settings_.stats.rq_non_relative_path);
+    }
     return local_reply(
         {.status = refusal->status, .details = refusal->details, .location = refusal->location});
   }
@@ -62,6 +66,9 @@ void Stream::on_headers(http::HeaderMap&& headers, bool end_stream) {
     encoder_->encode_1xx(go_on);
   }
   table_ = connection_.routes();
+  if (!head_.upgrade.empty() && !upgrade_allowed()) {
+    return local_reply({.status = 403, .details = details::kUpgradeFailed});
+  }
   create_filters();
   walk_filters();
 }
@@ -100,6 +107,8 @@ void Stream::arm_timers() {
 }
 
 void Stream::limit_duration(std::chrono::milliseconds duration) {
+  duration_timer_.reset();
+  if (duration.count() == 0) return;
   duration_timer_.emplace(worker().loop, [this] { on_duration_timeout(); });
   duration_timer_->enable(duration);
 }
@@ -108,9 +117,19 @@ void Stream::touch_idle_timer() {
   if (idle_timer_) idle_timer_->enable(settings_.stream_idle_timeout);
 }
 
+bool Stream::upgrade_allowed() {
+  const auto lists = [this](const std::vector<std::string>& upgrades) {
+    return std::ranges::find(upgrades, head_.upgrade) != upgrades.end();
+  };
+  return lists(settings_.upgrades) || (route() != nullptr && lists(route_->upgrades));
+}
+
 void Stream::create_filters() {
+  if (settings_.filters.empty()) return;
+  const Route* chosen = route();
   filters_.reserve(settings_.filters.size());  // slots must not move: filters keep references
   for (const FilterEntry& entry : settings_.filters) {
+    if (chosen != nullptr && chosen->filter_disabled(entry.name, choice_)) continue;
     filters_.emplace_back(*this, entry);
     filters_.back().create();
   }

@@ -96,13 +96,14 @@ class Stream final : public net::DeferredDeletable,
   http::HeaderMap* response() { return response_started_ ? &response_ : pending_response_; }
   const RequestHead& head() const { return head_; }
   const HcmSettings& settings() const { return settings_; }
-  WorkerContext& worker();
+  WorkerContext& worker() { return worker_; }
   bool request_ended() const { return request_ended_; }
   bool response_started() const { return response_started_; }
   bool complete() const { return complete_; }
   bool response_above_watermark() const { return response_paused_; }
   net::TimePoint request_end_time() const { return request_end_time_; }
-  // A longest duration that the route or the client's grpc-timeout sets; replaces the HCM's.
+  // A longest duration that the route or the client's grpc-timeout sets; replaces the HCM's. Zero:
+  // none.
   void limit_duration(std::chrono::milliseconds duration);
 
  private:
@@ -111,6 +112,7 @@ class Stream final : public net::DeferredDeletable,
   void prepare_info();
   void use_client_address(const net::Address& address);
   void arm_timers();
+  bool upgrade_allowed();
   void create_filters();
   void walk_filters();
   void hold_body(std::string_view data);
@@ -129,6 +131,7 @@ class Stream final : public net::DeferredDeletable,
   void count_and_log();
 
   ServerConnection& connection_;
+  WorkerContext& worker_;
   const HcmSettings& settings_;
   http::ResponseEncoder* encoder_;  // nullptr once it must not be touched
   // The connection's list of its streams.

@@ -1,4 +1,6 @@
 // The second half of stream.h: the response, the end, flow control and timers.
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "proxy/stream/details.h"
@@ -100,10 +102,15 @@ void Stream::local_reply(const LocalReply& reply) {
     finish();
     return encoder->reset(http::ResetReason::LocalReset);
   }
+  // Over HTTP/1 the rest of the request would have to be read before the next one.
+  if (!request_ended_) close_connection_ = true;
   std::string body;
   response_.clear();
   if (route_resolved_ && route_ != nullptr) {
     route_->apply_response_headers(choice_, response_, request_, info_);
+    if (route_->include_attempt_count_in_response && info_.upstream.attempts > 0) {
+      response_.set(HeaderId::XEnvoyAttemptCount, fmt::format_int(info_.upstream.attempts).c_str());
+    }
   }
   finish_local_reply(reply, settings_.local_reply, info_, request_, response_, body);
   const bool headers_only = body.empty() || head_.is_head;
@@ -148,9 +155,7 @@ void Stream::on_reset(http::ResetReason reason) {
 
 void Stream::on_connection_lost(std::string_view details) {
   if (complete_) return;
-  if (auto* encoder = std::exchange(encoder_, nullptr)) {
-    if (!response_ended_ || !request_ended_) encoder->set_callbacks(nullptr);
-  }
+  if (auto* encoder = std::exchange(encoder_, nullptr)) encoder->set_callbacks(nullptr);
   if (response_ended_) return finish();
   info_.flags.set(ResponseFlag::DownstreamConnectionTermination);
   info_.response_code_details = details;
@@ -165,7 +170,9 @@ void Stream::finish() {
   if (info_.end == net::TimePoint{}) info_.end = worker().loop.now();
   if (router_) router_->cancel();
   count_and_log();
-  encoder_ = nullptr;
+  // The codec may still have the end of the response to send. Where it has closed the stream from
+  // inside an encode call, the encoder lasts until the end of the event batch.
+  if (auto* encoder = std::exchange(encoder_, nullptr)) encoder->set_callbacks(nullptr);
   connection_.stream_finished(*this);
 }
 
@@ -214,7 +221,6 @@ void Stream::on_idle_timeout() {
   worker().stats.inc(settings_.stats.rq_idle_timeout);
   ResponseFlags flags;
   flags.set(ResponseFlag::StreamIdleTimeout);
-  if (!request_ended_) close_connection_ = true;
   local_reply({.status = request_ended_ ? 504 : 408,
                .body = "stream timeout",
                .details = details::kStreamIdleTimeout,
@@ -234,7 +240,6 @@ void Stream::on_duration_timeout() {
 
 void Stream::on_request_timeout() {
   worker().stats.inc(settings_.stats.rq_timeout);
-  close_connection_ = true;
   local_reply({.status = 408, .body = "request timeout", .details = details::kRequestTimeout});
 }
 

@@ -4,7 +4,6 @@
 
 #include "proxy/stream/details.h"
 #include "proxy/stream/stream.h"
-#include "proxy/stream/upgrade.h"
 #include "proxy/stream/worker_local.h"
 
 namespace sennit::proxy {
@@ -61,20 +60,22 @@ void UpstreamAttempt::operator delete(void* block) {
   attempt_blocks().give_back(block);
 }
 
-UpstreamAttempt::UpstreamAttempt(Router& router, HostPtr host, std::string_view cluster_name)
+UpstreamAttempt::UpstreamAttempt(Router& router, HostPtr host)
     : router_(&router),
       host_(std::move(host)),
-      cluster_name_(cluster_name),
       info_(router.stream().info().cluster),
       clusters_(router.stream().worker().clusters),
       loop_(router.stream().worker().loop) {}
 
 UpstreamAttempt::~UpstreamAttempt() = default;
 
-void UpstreamAttempt::start(WorkerCluster& cluster) {
+void UpstreamAttempt::start(WorkerCluster& cluster, uint32_t priority) {
   const StreamInfo& info = router_->stream().info();
-  auto pending = cluster.new_stream(host_, info.protocol.value_or(http::Protocol::Http11),
-                                    info.alpn_override, *this, *this);
+  const StreamOptions options{.downstream = info.protocol.value_or(http::Protocol::Http11),
+                              .alpn_override = info.alpn_override,
+                              .priority = priority,
+                              .authority = router_->request().authority()};
+  auto pending = cluster.new_stream_with(host_, options, *this, *this);
   // Where the outcome came from inside, there is nothing left to wait for.
   if (router_ != nullptr && encoder_ == nullptr) pending_ = std::move(pending);
 }
@@ -98,11 +99,15 @@ void UpstreamAttempt::on_pool_ready(http::RequestEncoder& encoder, http::Protoco
       upstream.local_principal = upstream.tls->local_uri_sans.front();
     }
   }
+  // What the request before left in the connection's buffer.
+  if (encoder.above_write_watermark()) on_above_write_watermark();
   router_->on_attempt_ready();
 }
 
 void UpstreamAttempt::on_pool_failure(PoolFailure reason, std::string_view transport_reason) {
   if (router_ == nullptr) return;
+  // An open circuit breaker is no fault of the host's.
+  if (reason != PoolFailure::Overflow) report(HostResult::LocalConnectFailure);
   router_->on_attempt_failed(failure_of(reason), transport_reason);
 }
 
@@ -115,12 +120,6 @@ void UpstreamAttempt::send_headers(const http::HeaderMap& headers, bool end_stre
   if (info.first_upstream_byte_sent.count() == 0) info.first_upstream_byte_sent = now;
   if (end_stream) info.last_upstream_byte_sent = now;
   request_ended_ = end_stream;
-  const std::string& upgrade = stream.head().upgrade;
-  if (protocol_ == http::Protocol::Http2 && !upgrade.empty() && upgrade != "connect") {
-    http::HeaderMap converted = headers.clone();
-    upgrade_request_to_http2(converted, upgrade);
-    return encoder_->encode_headers(converted, end_stream);
-  }
   encoder_->encode_headers(headers, end_stream);
 }
 
@@ -172,10 +171,6 @@ void UpstreamAttempt::on_1xx(http::HeaderMap&& headers) {
 
 void UpstreamAttempt::on_headers(http::HeaderMap&& headers, bool end_stream) {
   if (router_ == nullptr) return;
-  const std::string& upgrade = router_->stream().head().upgrade;
-  if (protocol_ == http::Protocol::Http2 && !upgrade.empty() && upgrade != "connect") {
-    upgrade_response_from_http2(headers, upgrade);
-  }
   status_ = headers.status();
   response_time_ = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - ready_at_);
   note_received();
@@ -202,24 +197,24 @@ void UpstreamAttempt::response_complete() {
   per_try_timer_.reset();
   idle_timer_.reset();
   report(result_of(status_));
+  if (!request_ended_ || encoder_ == nullptr) return;
+  // The codec may still have the end of the request to send, but nothing more to tell.
+  std::exchange(encoder_, nullptr)->set_callbacks(nullptr);
 }
 
 void UpstreamAttempt::on_reset(http::ResetReason reason) {
   encoder_ = nullptr;
   if (router_ == nullptr) return;
-  // A reset that we caused says nothing about the host.
-  report(reason == http::ResetReason::LocalReset || reason == http::ResetReason::LocalRefused
-             ? HostResult::LocalReset
-             : HostResult::GatewayError);
+  if (reason != http::ResetReason::Overflow) report(HostResult::LocalReset);
   router_->on_attempt_failed(failure_of(reason), {});
 }
 
 // --- the end ---------------------------------------------------------------------------------
 
 void UpstreamAttempt::report(HostResult result) {
-  if (reported_ || ready_at_ == net::TimePoint{}) return;
+  if (reported_) return;
   reported_ = true;
-  if (WorkerCluster* cluster = clusters_.find(cluster_name_)) {
+  if (WorkerCluster* cluster = clusters_.find(info_->name)) {
     cluster->report(host_, result, status_, response_time_);
   }
 }
@@ -235,11 +230,13 @@ void UpstreamAttempt::give_up(bool timed_out) {
   per_try_timer_.reset();
   idle_timer_.reset();
   pending_.reset();
-  report(timed_out      ? HostResult::LocalTimeout
-         : status_ != 0 ? result_of(status_)
-                        : HostResult::LocalReset);
-  auto* encoder = std::exchange(encoder_, nullptr);
-  if (encoder != nullptr && !(request_ended_ && response_ended_)) {
+  if (timed_out) {
+    report(HostResult::LocalTimeout);
+  } else if (status_ != 0) {
+    report(result_of(status_));
+  }
+  if (auto* encoder = std::exchange(encoder_, nullptr)) {
+    clusters_.stats().inc(info_->stats.rq_tx_reset);
     encoder->set_callbacks(nullptr);
     encoder->reset(http::ResetReason::LocalReset);
   }

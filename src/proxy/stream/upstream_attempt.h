@@ -19,13 +19,13 @@ class UpstreamAttempt final : public net::DeferredDeletable,
                               public http::StreamCallbacks,
                               public StreamRequestCallbacks {
  public:
-  UpstreamAttempt(Router& router, HostPtr host, std::string_view cluster_name);
+  UpstreamAttempt(Router& router, HostPtr host);
   ~UpstreamAttempt() override;
   static void* operator new(size_t size);
   static void operator delete(void* block);
 
-  // May come back by on_attempt_failed or on_attempt_ready from inside.
-  void start(WorkerCluster& cluster);
+  // May come back by on_attempt_failed or on_attempt_ready from inside. `priority`: the route's.
+  void start(WorkerCluster& cluster, uint32_t priority);
   bool ready() const { return encoder_ != nullptr; }
   bool reused_connection() const { return reused_; }
   bool response_begun() const { return status_ != 0; }
@@ -42,7 +42,8 @@ class UpstreamAttempt final : public net::DeferredDeletable,
   void disarm_per_try_timeout() { per_try_timer_.reset(); }
 
   // Lets go of the upstream stream (reset where it is not complete) and tells the router no more.
-  // `timed_out`: counts against the host as a timeout.
+  // `timed_out`: counts against the host as a timeout; otherwise an attempt without an answer
+  // says nothing about the host.
   void give_up(bool timed_out);
 
  private:
@@ -65,7 +66,6 @@ class UpstreamAttempt final : public net::DeferredDeletable,
 
   Router* router_;  // nullptr: over
   HostPtr host_;
-  std::string_view cluster_name_;  // the ClusterInfo's, which info_ keeps
   std::shared_ptr<const ClusterInfo> info_;
   WorkerClusters& clusters_;
   net::EventLoop& loop_;

@@ -36,7 +36,7 @@ class AlpnFilter final : public Filter {
     if (route == nullptr || route->clusters.empty()) return FilterResult::Continue;
     // Weighted destinations are versions of one service: they speak one protocol.
     WorkerCluster* cluster = callbacks_.clusters().find(route->clusters.front().name);
-    if (cluster == nullptr) return FilterResult::Continue;
+    if (cluster == nullptr || !cluster->info()->istio_alpn_override) return FilterResult::Continue;
     StreamInfo& info = callbacks_.info();
     const auto protocol =
         upstream_protocol(*cluster->info(), info.protocol.value_or(http::Protocol::Http11));

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include "proxy/listener/limits.h"
 #include "proxy/stream/worker_local.h"
 
 namespace sennit::proxy {
@@ -64,7 +65,7 @@ void DownstreamConnection::on_io(uint32_t) {
 
 void DownstreamConnection::on_timeout() {
   if (connection_) {
-    stats().inc(config_->stats_.ssl_connection_error);
+    if (!exchange_) stats().inc(config_->stats_.ssl_connection_error);
     connection_->close(net::CloseType::NoFlush);
     return;
   }
@@ -136,9 +137,15 @@ void DownstreamConnection::make_connection() {
 }
 
 void DownstreamConnection::on_event(ConnectionEvent event) {
-  if (event == ConnectionEvent::RemoteClose) return on_handshake_failed();
-  if (event == ConnectionEvent::LocalClose) return finish();
-  if (event != ConnectionEvent::ConnectedTls) return;
+  if (event == ConnectionEvent::ConnectedTls) return on_secured();
+  if (event == ConnectionEvent::RemoteClose && !info_->tls) return on_handshake_failed();
+  if (event == ConnectionEvent::RemoteClose) {
+    log_unserved(ResponseFlag::DownstreamConnectionTermination, "metadata_exchange_unfinished");
+  }
+  finish();
+}
+
+void DownstreamConnection::on_secured() {
   timer_.reset();
   const auto& ids = config_->stats_;
   info_->tls = connection_->tls();
@@ -146,7 +153,33 @@ void DownstreamConnection::on_event(ConnectionEvent event) {
   stats().inc(ids.ssl_handshake);
   if (info_->tls->resumed) stats().inc(ids.ssl_session_reused);
   if (!info_->tls->peer_certificate_presented) stats().inc(ids.ssl_no_certificate);
+  if (!begin_exchange()) serve();
+}
+
+// False: this connection does without metadata exchange.
+bool DownstreamConnection::begin_exchange() {
+  const auto& protocol = chain_->filters.metadata_exchange_protocol;
+  if (protocol.empty() || info_->tls->alpn != protocol) return false;
+  exchange_ = std::make_unique<PeerExchange>();
+  connection_->write(chain_->filters.announcement);
+  timer_ = std::make_unique<net::Timer>(loop(), [this] { on_timeout(); });
+  timer_->enable(kPeerExchangeTimeout);
+  return true;
+}
+
+void DownstreamConnection::on_data(net::Buffer& input, bool) {
+  if (!exchange_) return;
+  const auto step = exchange_->read(input);
+  if (step == PeerExchange::Step::NeedMore) return;
+  if (step == PeerExchange::Step::Refuse) return connection_->close(net::CloseType::NoFlush);
+  info_->peer = exchange_->peer();
+  exchange_.reset();
+  timer_.reset();
+  // What is left of `input` is handed over again, to whatever serves the connection.
+  auto& connection = *connection_;
+  connection.read_disable(true);
   serve();
+  connection.read_disable(false);
 }
 
 void DownstreamConnection::on_handshake_failed() {

@@ -1,5 +1,6 @@
 // An accepted connection from its first byte to its end: listener filters, hand-off to the
-// listener of its original destination, choice of the filter chain, handshake, RBAC, then whatever
+// listener of its original destination, choice of the filter chain, handshake, metadata
+// exchange, RBAC, then whatever
 // serves it. Worker thread only.
 #pragma once
 
@@ -7,6 +8,7 @@
 #include <memory>
 
 #include "proxy/listener/listener_config.h"
+#include "proxy/listener/peer_exchange.h"
 
 namespace sennit::proxy {
 
@@ -44,7 +46,7 @@ class DownstreamConnection final : public net::DeferredDeletable,
 
  private:
   void on_io(uint32_t events) override;
-  void on_data(net::Buffer&, bool) override {}
+  void on_data(net::Buffer& input, bool end_stream) override;
   void on_event(net::ConnectionEvent event) override;
 
   void run_filters();
@@ -53,6 +55,8 @@ class DownstreamConnection final : public net::DeferredDeletable,
   void choose_chain();
   bool hand_off();
   void make_connection();
+  void on_secured();
+  bool begin_exchange();
   void serve();
   void log_unserved(ResponseFlag flag, std::string_view details);
   void on_handshake_failed();
@@ -72,8 +76,9 @@ class DownstreamConnection final : public net::DeferredDeletable,
   bool draining_ = false;
   bool done_ = false;
   net::TimePoint accepted_at_;
-  std::unique_ptr<net::Timer> timer_;  // listener filters, then handshake
+  std::unique_ptr<net::Timer> timer_;  // listener filters, then handshake, then metadata exchange
   const FilterChain* chain_ = nullptr;
+  std::unique_ptr<PeerExchange> exchange_;  // while it goes on
   std::shared_ptr<DownstreamInfo> info_;
   std::unique_ptr<net::Connection> connection_;  // until it is served
   std::unique_ptr<ServedConnection> served_;

@@ -22,4 +22,13 @@ inline constexpr uint32_t kBufferLimit = 1024 * 1024;
 // Envoy's TCP proxy idle timeout.
 inline constexpr std::chrono::milliseconds kTcpIdleTimeout{3600000};
 
+// A workload's names and labels; Istio's own take some hundred bytes. A peer that claims more is
+// not one of ours.
+inline constexpr size_t kMaxPeerAnnouncement = 64 * 1024;
+// How long a peer that agreed to metadata exchange may take to say who it is.
+inline constexpr std::chrono::milliseconds kPeerExchangeTimeout{10000};
+
+// TCP metrics are reported no more often than this, whatever tcp_reporting_duration says.
+inline constexpr std::chrono::milliseconds kMinTcpReportingInterval{100};
+
 }  // namespace sennit::proxy

@@ -8,6 +8,7 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include "proxy/listener/peer_exchange.h"
 #include "proxy/listener/supported_listener_fields.h"
 
 namespace sennit::proxy {
@@ -63,6 +64,9 @@ Result<Typed> unwrap_any(const Any& any) {
 
 Status add_terminal(const Typed& typed, const FilterBuildContext& context, NetworkFilters& out) {
   if (typed.is<Hcm>()) {
+    if (!out.istio_stats.empty()) {
+      return fail("istio.stats before it counts TCP connections, which only tcp_proxy reports");
+    }
     auto message = typed.unpack<Hcm>();
     if (!message) return std::unexpected(message.error());
     FilterBuildContext inner = context;
@@ -76,7 +80,38 @@ Status add_terminal(const Typed& typed, const FilterBuildContext& context, Netwo
   if (!message) return std::unexpected(message.error());
   auto config = TcpProxyConfig::create(*message, context.stats);
   if (!config) return std::unexpected(config.error());
+  (*config)->istio_stats = out.istio_stats;
+  (*config)->announcement = peer_announcement(context.node);
   out.tcp = std::move(*config);
+  return {};
+}
+
+Status add_metadata_exchange(const Typed& typed, const FilterBuildContext& context,
+                             NetworkFilters& out) {
+  static const SupportedFields supported = {
+      {"envoy.tcp.metadataexchange.config.MetadataExchange", {"protocol", "enable_discovery"}}};
+  auto message = typed.unpack<MetadataExchange>();
+  if (!message) return std::unexpected(message.error());
+  if (auto s = refuse_unsupported(*message, supported); !s) return s;
+  if (message->protocol().empty()) return fail("protocol: must not be empty");
+  out.metadata_exchange_protocol = message->protocol();
+  out.announcement = peer_announcement(context.node);
+  return {};
+}
+
+Status add_istio_stats(const Typed& typed, const FilterBuildContext& context, NetworkFilters& out) {
+  static const SupportedFields supported = {
+      {"stats.PluginConfig",
+       {"disable_host_header_fallback", "tcp_reporting_duration", "metrics", "definitions",
+        "reporter"}}};
+  auto message = typed.unpack<::stats::PluginConfig>();
+  if (!message) return std::unexpected(message.error());
+  if (auto s = refuse_unsupported(*message, supported); !s) return s;
+  const auto reporter =
+      context.direction == TrafficDirection::Inbound ? Reporter::Destination : Reporter::Source;
+  auto stats = IstioStats::create(*message, context.stats, context.node, reporter);
+  if (!stats) return std::unexpected(stats.error());
+  out.istio_stats.push_back(std::move(*stats));
   return {};
 }
 
@@ -90,17 +125,8 @@ Status add_filter(const Typed& typed, const FilterBuildContext& context, Network
     out.rbac.push_back(std::move(*rbac));
     return {};
   }
-  if (typed.is<MetadataExchange>()) {
-    auto message = typed.unpack<MetadataExchange>();
-    if (!message) return std::unexpected(message.error());
-    out.metadata_exchange_protocol = message->protocol();
-    return {};
-  }
-  if (typed.is<::stats::PluginConfig>()) {
-    auto message = typed.unpack<::stats::PluginConfig>();
-    if (!message) return std::unexpected(message.error());
-    return {};
-  }
+  if (typed.is<MetadataExchange>()) return add_metadata_exchange(typed, context, out);
+  if (typed.is<::stats::PluginConfig>()) return add_istio_stats(typed, context, out);
   return fail("{} is not supported", typed.type_url);
 }
 

@@ -13,6 +13,7 @@
 #include "proxy/filter/rbac/engine.h"
 #include "proxy/listener/listener.h"
 #include "proxy/listener/tcp_proxy.h"
+#include "proxy/telemetry/istio_stats.h"
 
 namespace sennit::proxy {
 
@@ -33,6 +34,9 @@ struct NetworkFilters {
   std::shared_ptr<const TcpProxyConfig> tcp;
   // istio.metadata_exchange: the ALPN protocol that announces it; empty: not configured.
   std::string metadata_exchange_protocol;
+  std::string announcement;  // what is sent to such a peer first
+  // istio.stats before a TCP proxy, which then reports to it.
+  std::vector<std::shared_ptr<const IstioStats>> istio_stats;
 
   using Filters = google::protobuf::RepeatedPtrField<envoy::config::listener::v3::Filter>;
   static Result<NetworkFilters> create(const Filters& filters, const FilterBuildContext& context);

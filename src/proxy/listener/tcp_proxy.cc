@@ -1,7 +1,10 @@
 #include "proxy/listener/tcp_proxy.h"
 
+#include <algorithm>
 #include <functional>
 
+#include "proxy/listener/limits.h"
+#include "proxy/listener/peer_exchange.h"
 #include "proxy/stream/worker_local.h"
 
 namespace sennit::proxy {
@@ -48,8 +51,13 @@ class TcpProxy final : public ServedConnection {
   void choose_destination();
   void try_connect();
   void on_connected();
+  void begin_exchange();
+  bool exchange(net::Buffer& input, bool end_stream);
+  void on_exchange_timeout();
+  void begin_reports();
+  void report(bool closed);
   void give_up(ResponseFlag flag, std::string_view details);
-  void release_upstream();
+  void release_upstream(ConnectionEvent event);
   void on_idle();
   void on_max_duration();
   void touch() {
@@ -68,9 +76,15 @@ class TcpProxy final : public ServedConnection {
   std::vector<HostPtr> attempted_;
   HostPtr host_;
   bool connected_ = false;
-  bool host_counted_ = false;  // a connection to host_ is counted by its cluster
+  WorkerCluster* counting_ = nullptr;  // the cluster that counts the connection to host_
   bool done_ = false;
   std::unique_ptr<net::Timer> idle_timer_, duration_timer_;
+  // Metadata exchange with the upstream peer, while it goes on.
+  std::unique_ptr<PeerExchange> exchange_;
+  std::unique_ptr<net::Timer> exchange_timer_, report_timer_;
+  // What istio.stats has been told.
+  bool reported_open_ = false;
+  uint64_t reported_received_ = 0, reported_sent_ = 0;
 };
 
 TcpProxy::TcpProxy(std::shared_ptr<const TcpProxyConfig> config,
@@ -145,7 +159,7 @@ void TcpProxy::try_connect() {
   info_.upstream.attempts = static_cast<uint32_t>(attempted_.size());
   auto connection = cluster->connect(host_, {});
   if (!connection) return give_up(ResponseFlag::UpstreamOverflow, "upstream_overflow");
-  host_counted_ = true;
+  counting_ = cluster;
   upstream_.connection = std::move(connection);
   upstream_.connection->set_callbacks(&upstream_);
   upstream_.connection->enable_half_close(true);
@@ -161,12 +175,71 @@ void TcpProxy::on_connected() {
     info_.upstream.peer_principal = tls->peer_principal();
     if (!tls->local_uri_sans.empty()) info_.upstream.local_principal = tls->local_uri_sans.front();
   }
-  for (const auto& observer : config_->observers) observer->on_open(info_, worker_.stats);
+  begin_exchange();
+  if (!exchange_) begin_reports();
   downstream_.connection->read_disable(false);
+}
+
+void TcpProxy::begin_exchange() {
+  const auto& protocol = info_.cluster->metadata_exchange_alpn;
+  const auto* tls = upstream_.connection->tls();
+  if (protocol.empty() || !tls || tls->alpn != protocol) return;
+  exchange_ = std::make_unique<PeerExchange>();
+  upstream_.connection->write(config_->announcement);
+  exchange_timer_ = std::make_unique<net::Timer>(worker_.loop, [this] { on_exchange_timeout(); });
+  exchange_timer_->enable(kPeerExchangeTimeout);
+}
+
+// True when the upstream peer has said who it is, and what is left of `input` is the application's.
+bool TcpProxy::exchange(net::Buffer& input, bool end_stream) {
+  const auto step = exchange_->read(input);
+  if (step == PeerExchange::Step::NeedMore && !end_stream) return false;
+  if (step == PeerExchange::Step::Refuse) {
+    info_.flags.set(ResponseFlag::UpstreamProtocolError);
+    upstream_.connection->close(net::CloseType::NoFlush);
+    return false;
+  }
+  info_.upstream.peer = exchange_->peer();
+  exchange_.reset();
+  exchange_timer_.reset();
+  begin_reports();
+  return true;
+}
+
+// A peer that is slow to speak is not waited for with the metrics.
+void TcpProxy::on_exchange_timeout() {
+  begin_reports();
+}
+
+void TcpProxy::begin_reports() {
+  if (config_->istio_stats.empty() || report_timer_) return;
+  report(false);
+  auto interval = config_->istio_stats.front()->tcp_reporting_interval();
+  for (const auto& stats : config_->istio_stats) {
+    interval = std::min(interval, stats->tcp_reporting_interval());
+  }
+  interval = std::max(interval, kMinTcpReportingInterval);
+  report_timer_ = std::make_unique<net::Timer>(worker_.loop, [this, interval] {
+    report(false);
+    report_timer_->enable(interval);
+  });
+  report_timer_->enable(interval);
+}
+
+void TcpProxy::report(bool closed) {
+  if (config_->istio_stats.empty()) return;
+  TcpProgress progress;
+  progress.opened = !std::exchange(reported_open_, true);
+  progress.closed = closed;
+  progress.received_bytes =
+      info_.bytes_received - std::exchange(reported_received_, info_.bytes_received);
+  progress.sent_bytes = info_.bytes_sent - std::exchange(reported_sent_, info_.bytes_sent);
+  for (const auto& stats : config_->istio_stats) stats->record_tcp(info_, progress, worker_.stats);
 }
 
 void TcpProxy::forward(Side& from, net::Buffer& input, bool end_stream) {
   touch();
+  if (&from == &upstream_ && exchange_ && !exchange(input, end_stream)) return;
   Side& to = other(from);
   if (!to.open()) {
     input.clear();
@@ -212,7 +285,7 @@ void TcpProxy::on_upstream_event(ConnectionEvent event) {
   if (event != ConnectionEvent::RemoteClose && event != ConnectionEvent::LocalClose) return;
   const std::string reason(upstream_.connection->transport_failure_reason());
   info_.upstream.tls = nullptr;
-  release_upstream();
+  release_upstream(event);
   if (connected_ || !downstream_.open()) {
     if (downstream_.open()) downstream_.connection->close(net::CloseType::FlushWrite);
     return finish_if_closed();
@@ -227,10 +300,9 @@ void TcpProxy::on_upstream_event(ConnectionEvent event) {
   downstream_.connection->close(net::CloseType::NoFlush);
 }
 
-void TcpProxy::release_upstream() {
-  if (!std::exchange(host_counted_, false)) return;
-  if (auto* cluster = worker_.clusters.find(destination_->cluster)) {
-    cluster->on_tcp_connection_closed(host_);
+void TcpProxy::release_upstream(ConnectionEvent event) {
+  if (auto* cluster = std::exchange(counting_, nullptr)) {
+    cluster->on_tcp_connection_closed(host_, *upstream_.connection, connected_, event);
   }
 }
 
@@ -260,13 +332,15 @@ void TcpProxy::close() {
 void TcpProxy::finish_if_closed() {
   if (done_ || downstream_.open() || upstream_.open()) return;
   done_ = true;
-  release_upstream();
+  release_upstream(ConnectionEvent::LocalClose);
   info_.end = worker_.loop.now();
   worker_.stats.add(config_->stats.cx_active, -1);
-  for (const auto& observer : config_->observers) observer->on_close(info_, worker_.stats);
+  report(true);
   for (const auto& log : config_->access_logs) log->log(info_, nullptr, nullptr, nullptr);
   idle_timer_.reset();
   duration_timer_.reset();
+  exchange_timer_.reset();
+  report_timer_.reset();
   on_done_();
 }
 

@@ -1,5 +1,6 @@
 // envoy.filters.network.tcp_proxy: carries bytes both ways between a downstream connection and one
-// of its own to an endpoint of a cluster, with half-close, backpressure and idle timeout.
+// of its own to an endpoint of a cluster, with half-close, backpressure, idle timeout,
+// access logs, Istio's TCP metrics and its metadata exchange with the upstream peer.
 // TcpProxyConfig is compiled once on the main thread; serve_tcp makes one instance per connection.
 #pragma once
 
@@ -15,6 +16,7 @@
 #include "proxy/stats/stats.h"
 #include "proxy/stream/http_connection_manager.h"
 #include "proxy/telemetry/access_log.h"
+#include "proxy/telemetry/istio_stats.h"
 
 namespace sennit::proxy {
 
@@ -22,14 +24,6 @@ struct TcpProxyStats {
   stats::CounterId cx_total, cx_no_route, cx_rx_bytes, cx_tx_bytes, idle_timeout,
       max_duration_reached;
   stats::GaugeId cx_active;
-};
-
-// Told of a TCP connection's life: istio.stats for TCP and the like. Worker thread; shared.
-class TcpObserver {
- public:
-  virtual ~TcpObserver() = default;
-  virtual void on_open(const StreamInfo& info, stats::Shard& shard) const = 0;
-  virtual void on_close(const StreamInfo& info, stats::Shard& shard) const = 0;
 };
 
 struct TcpProxyConfig {
@@ -46,7 +40,10 @@ struct TcpProxyConfig {
   std::chrono::milliseconds idle_timeout{};  // zero: none
   std::chrono::milliseconds max_duration{};  // zero: none
   std::vector<std::shared_ptr<const AccessLog>> access_logs;
-  std::vector<std::shared_ptr<const TcpObserver>> observers;
+  std::vector<std::shared_ptr<const IstioStats>> istio_stats;
+  // Sent first on upstream connections that negotiated metadata exchange (the cluster says which
+  // ALPN means it).
+  std::string announcement;
   TcpProxyStats stats;
 
   // Errors name the field by its path.

@@ -138,9 +138,9 @@ Result<Factory> make_upstream_tls(const TransportSocket& config, SecretManager& 
 }
 
 bool is_raw(const TransportSocket& config) {
-  return !config.has_typed_config() ||
-         config.typed_config()
-             .Is<envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer>();
+  // Unpacked, not just named, so that its descriptor is linked in: JSON and YAML need it.
+  envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer raw;
+  return !config.has_typed_config() || config.typed_config().UnpackTo(&raw);
 }
 
 std::unexpected<Error> refuse(const TransportSocket& config) {

@@ -1,6 +1,8 @@
 // sennit api-support: which fields of Istio's API are in force.
 #include "mesh/api/api_support.h"
 
+#include <fmt/format.h>
+
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>

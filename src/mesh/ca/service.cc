@@ -14,7 +14,7 @@ struct Proof {
 };
 
 Result<Proof> prove(const grpc::CallbackServerContext& context, std::string_view join_token,
-                    const istio::v1::auth::IstioCertificateRequest& request) {
+                    const ::istio::v1::auth::IstioCertificateRequest& request) {
   if (auto peer = peer_identity(context)) return Proof{*peer, "certificate"};
   const auto& metadata = context.client_metadata();
   auto found = metadata.find("authorization");
@@ -43,8 +43,8 @@ Result<pki::WorkloadIdentity> peer_identity(const grpc::ServerContextBase& conte
 }
 
 grpc::ServerUnaryReactor* CertificateService::CreateCertificate(
-    grpc::CallbackServerContext* context, const istio::v1::auth::IstioCertificateRequest* request,
-    istio::v1::auth::IstioCertificateResponse* response) {
+    grpc::CallbackServerContext* context, const ::istio::v1::auth::IstioCertificateRequest* request,
+    ::istio::v1::auth::IstioCertificateResponse* response) {
   auto* reactor = context->DefaultReactor();
   auto proof = prove(*context, join_token_, *request);
   if (!proof) {

@@ -12,14 +12,16 @@
 
 namespace sennit::mesh {
 
-class CertificateService final : public istio::v1::auth::IstioCertificateService::CallbackService {
+class CertificateService final
+    : public ::istio::v1::auth::IstioCertificateService::CallbackService {
  public:
   CertificateService(Authority& authority, std::string join_token)
       : authority_(authority), join_token_(std::move(join_token)) {}
 
   grpc::ServerUnaryReactor* CreateCertificate(
-      grpc::CallbackServerContext* context, const istio::v1::auth::IstioCertificateRequest* request,
-      istio::v1::auth::IstioCertificateResponse* response) override;
+      grpc::CallbackServerContext* context,
+      const ::istio::v1::auth::IstioCertificateRequest* request,
+      ::istio::v1::auth::IstioCertificateResponse* response) override;
 
  private:
   Authority& authority_;

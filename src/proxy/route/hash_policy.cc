@@ -2,17 +2,14 @@
 
 #include <bit>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "proxy/match/field_path.h"
 #include "proxy/route/path.h"
 
 namespace sennit::proxy {
 namespace {
-
-uint64_t mix(uint64_t value) {  // the finalizer of splitmix64
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
-  return value ^ (value >> 31);
-}
 
 // The value of `name` among a Cookie field's "a=1; b=\"2\"" pairs.
 std::optional<std::string_view> cookie_value(std::string_view cookies, std::string_view name) {
@@ -41,11 +38,7 @@ std::optional<uint64_t> header_hash(const http::HeaderMap& request, const std::s
 
 }  // namespace
 
-uint64_t stable_hash(std::string_view bytes) {
-  uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a, then mixed
-  for (const char c : bytes) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3ULL;
-  return mix(hash);
-}
+uint64_t stable_hash(std::string_view bytes) { return XXH64(bytes.data(), bytes.size(), 0); }
 
 HashPolicy::Trait HashPolicy::make_cookie_trait(const Config::Cookie& cookie) {
   Trait trait;

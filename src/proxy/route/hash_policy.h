@@ -1,6 +1,6 @@
 // hash_policy of a route: which of a request's traits consistent hashing goes by. Traits combine in
-// order; a `terminal` one that gave a hash ends the list. The hash function is ours: requests are
-// spread as evenly as by Envoy, but not to the same hosts.
+// order; a `terminal` one that gave a hash ends the list. Hashes are Envoy's, so that requests land on
+// the same hosts as with Envoy.
 #pragma once
 
 #include <envoy/config/route/v3/route_components.pb.h>
@@ -18,7 +18,7 @@
 
 namespace sennit::proxy {
 
-// 64 well-mixed bits of `bytes`, the same in every process.
+// XXH64 with seed 0: the same in every process.
 uint64_t stable_hash(std::string_view bytes);
 
 class HashPolicy {

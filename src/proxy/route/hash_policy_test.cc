@@ -55,5 +55,9 @@ TEST_F(HashPolicyTest, StopsAtATerminalTraitThatGaveAHash) {
   EXPECT_EQ(hash(terminal, make_request("a", "/", {{"x-b", "2"}})), stable_hash("2"));
 }
 
+TEST(StableHash, IsEnvoys) {
+  EXPECT_EQ(stable_hash("foo"), 3728699739546630719u);  // XXH64, seed 0
+}
+
 }  // namespace
 }  // namespace sennit::proxy

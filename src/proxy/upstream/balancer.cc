@@ -78,10 +78,9 @@ const HostPtr& Balancer::least_loaded(const HostList& list, Draws& draws) const 
   size_t best = 0;
   double best_load = 0;
   for (uint32_t choice = 0; choice < config_->choice_count; ++choice) {
-    const size_t drawn =
-        list.alias.empty() ? draws.below(count) : list.alias.draw(draws.next());
-    const double load = list.hosts[drawn]->active_requests.load(std::memory_order_relaxed) /
-                        list.weights[drawn];
+    const size_t drawn = list.alias.empty() ? draws.below(count) : list.alias.draw(draws.next());
+    const double load =
+        list.hosts[drawn]->active_requests.load(std::memory_order_relaxed) / list.weights[drawn];
     if (choice == 0 || load < best_load) {
       best = drawn;
       best_load = load;
@@ -93,8 +92,10 @@ const HostPtr& Balancer::least_loaded(const HostList& list, Draws& draws) const 
 const HostPtr& Balancer::draw(const HostList& list, const PickContext& context, Draws& draws,
                               uint32_t redraw) {
   switch (config_->algorithm) {
-    case LbAlgorithm::RoundRobin: return next_turn(list);
-    case LbAlgorithm::LeastRequest: return least_loaded(list, draws);
+    case LbAlgorithm::RoundRobin:
+      return next_turn(list);
+    case LbAlgorithm::LeastRequest:
+      return least_loaded(list, draws);
     case LbAlgorithm::RingHash:
     case LbAlgorithm::Maglev: {
       uint64_t hash = context.hash ? *context.hash : draws.next();
@@ -104,7 +105,8 @@ const HostPtr& Balancer::draw(const HostList& list, const PickContext& context, 
       break;
     }
     case LbAlgorithm::Random:
-    case LbAlgorithm::OriginalDst: break;
+    case LbAlgorithm::OriginalDst:
+      break;
   }
   return list.hosts[draws.below(list.hosts.size())];
 }

@@ -13,31 +13,46 @@ namespace sennit::proxy {
 
 class BreakerCount {
  public:
-  // False where `limit` is reached. `opened`: this one reached it.
-  bool acquire(uint32_t limit, bool& opened) {
+  // Each gives what to add to the breaker's "open" gauge, which is 1 while the limit is reached:
+  // 1, 0 or -1. The limit may be another each time (a new configuration).
+
+  // `acquired` is false where `limit` is reached.
+  int acquire(uint32_t limit, bool& acquired) {
     uint32_t count = count_.load(std::memory_order_relaxed);
     do {
-      if (count >= limit) return false;
+      if (count >= limit) {
+        acquired = false;
+        return settle(count, limit);
+      }
     } while (!count_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed));
-    opened = count + 1 == limit;
-    return true;
+    acquired = true;
+    return settle(count + 1, limit);
   }
   // Counts beyond the limit, too.
-  void force(uint32_t limit, bool& opened) {
-    opened = count_.fetch_add(1, std::memory_order_relaxed) + 1 == limit;
+  int force(uint32_t limit) {
+    return settle(count_.fetch_add(1, std::memory_order_relaxed) + 1, limit);
   }
-  // `closed`: the limit is no longer reached. Never below zero.
-  void release(uint32_t limit, bool& closed) {
+  // Never below zero: a retry may end after its cluster was removed and came back.
+  int release(uint32_t limit) {
     uint32_t count = count_.load(std::memory_order_relaxed);
     do {
-      if (count == 0) return;
+      if (count == 0) return 0;
     } while (!count_.compare_exchange_weak(count, count - 1, std::memory_order_relaxed));
-    closed = count == limit;
+    return settle(count - 1, limit);
   }
   uint32_t value() const { return count_.load(std::memory_order_relaxed); }
 
  private:
+  int settle(uint32_t count, uint32_t limit) {
+    const bool open = count >= limit;
+    if (open_.load(std::memory_order_relaxed) == open ||
+        open_.exchange(open, std::memory_order_relaxed) == open) {
+      return 0;
+    }
+    return open ? 1 : -1;
+  }
   std::atomic<uint32_t> count_{0};
+  std::atomic<bool> open_{false};
 };
 
 struct PriorityBreakers {
@@ -50,28 +65,26 @@ struct ClusterBreakers {
 };
 
 // One breaker as a worker uses it: the count with its limit and its "open" gauge.
-struct Breaker {
-  BreakerCount& count;
-  uint32_t limit;
-  stats::GaugeId open;
-  stats::Shard& shard;
-
+class Breaker {
+ public:
+  Breaker(BreakerCount& c, uint32_t l, stats::GaugeId o, stats::Shard& s)
+      : count_(c), limit_(l), open_(o), shard_(s) {}
   bool acquire() {
-    bool opened = false;
-    const bool acquired = count.acquire(limit, opened);
-    if (opened) shard.add(open, 1);
+    bool acquired = false;
+    settle(count_.acquire(limit_, acquired));
     return acquired;
   }
-  void force() {
-    bool opened = false;
-    count.force(limit, opened);
-    if (opened) shard.add(open, 1);
+  void force() { settle(count_.force(limit_)); }
+  void release() { settle(count_.release(limit_)); }
+
+ private:
+  void settle(int change) {
+    if (change != 0) shard_.add(open_, change);
   }
-  void release() {
-    bool closed = false;
-    count.release(limit, closed);
-    if (closed) shard.add(open, -1);
-  }
+  BreakerCount& count_;
+  uint32_t limit_;
+  stats::GaugeId open_;
+  stats::Shard& shard_;
 };
 
 }  // namespace sennit::proxy

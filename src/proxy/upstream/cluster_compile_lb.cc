@@ -43,12 +43,15 @@ Status check_table(uint64_t size, const std::string& path) {
 
 Status compile_common(const cluster_v3::Cluster& cluster, ClusterConfig& config) {
   const auto& common = cluster.common_lb_config();
-  SENNIT_RETURN_IF_ERROR(only_fields(
-      common, "common_lb_config",
-      {"healthy_panic_threshold", "locality_weighted_lb_config", "zone_aware_lb_config",
-       "update_merge_window", "consistent_hashing_lb_config"}));
+  SENNIT_RETURN_IF_ERROR(
+      only_fields(common, "common_lb_config",
+                  {"healthy_panic_threshold", "locality_weighted_lb_config", "zone_aware_lb_config",
+                   "update_merge_window", "consistent_hashing_lb_config"}));
   if (common.has_healthy_panic_threshold()) {
     config.lb.panic_threshold = common.healthy_panic_threshold().value();
+  }
+  if (common.has_update_merge_window()) {
+    config.update_merge_window = duration(common.update_merge_window());
   }
   config.lb.locality_weighted = common.has_locality_weighted_lb_config();
   SENNIT_RETURN_IF_ERROR(only_fields(common.zone_aware_lb_config(),
@@ -72,10 +75,12 @@ Status compile_legacy(const cluster_v3::Cluster& cluster, LbConfig& config) {
   }
   if (cluster.has_ring_hash_lb_config()) {
     const auto& options = cluster.ring_hash_lb_config();
-    SENNIT_RETURN_IF_ERROR(only_fields(options, "ring_hash_lb_config",
-                                       {"minimum_ring_size", "maximum_ring_size"}));
-    if (options.has_minimum_ring_size()) config.minimum_ring_size = options.minimum_ring_size().value();
-    if (options.has_maximum_ring_size()) config.maximum_ring_size = options.maximum_ring_size().value();
+    SENNIT_RETURN_IF_ERROR(
+        only_fields(options, "ring_hash_lb_config", {"minimum_ring_size", "maximum_ring_size"}));
+    if (options.has_minimum_ring_size())
+      config.minimum_ring_size = options.minimum_ring_size().value();
+    if (options.has_maximum_ring_size())
+      config.maximum_ring_size = options.maximum_ring_size().value();
     SENNIT_RETURN_IF_ERROR(check_ring(config, "ring_hash_lb_config"));
   }
   if (cluster.maglev_lb_config().has_table_size()) {
@@ -90,12 +95,13 @@ template <typename Policy>
 Status typed_locality(const Policy& policy, const std::string& path, LbConfig& config) {
   SENNIT_RETURN_IF_ERROR(only_fields(policy.locality_lb_config(), path + ".locality_lb_config",
                                      {"locality_weighted_lb_config"}));
-  if (policy.locality_lb_config().has_locality_weighted_lb_config()) config.locality_weighted = true;
+  if (policy.locality_lb_config().has_locality_weighted_lb_config())
+    config.locality_weighted = true;
   return {};
 }
 
-Status compile_typed_policy(const google::protobuf::Any& any, const std::string& path, LbConfig& config,
-                            bool inside_wrr);
+Status compile_typed_policy(const google::protobuf::Any& any, const std::string& path,
+                            LbConfig& config, bool inside_wrr);
 
 Status compile_policies(const cluster_v3::LoadBalancingPolicy& list, const std::string& path,
                         LbConfig& config, bool inside_wrr) {
@@ -112,9 +118,10 @@ Status compile_hash_policy(const google::protobuf::Any& any, const std::string& 
                            LbConfig& config) {
   lb::ring_hash::v3::RingHash ring;
   if (any.UnpackTo(&ring)) {
-    SENNIT_RETURN_IF_ERROR(only_fields(ring, path, {"hash_function", "minimum_ring_size",
-                                                    "maximum_ring_size", "use_hostname_for_hashing",
-                                                    "locality_weighted_lb_config"}));
+    SENNIT_RETURN_IF_ERROR(
+        only_fields(ring, path,
+                    {"hash_function", "minimum_ring_size", "maximum_ring_size",
+                     "use_hostname_for_hashing", "locality_weighted_lb_config"}));
     if (ring.hash_function() == lb::ring_hash::v3::RingHash::MURMUR_HASH_2) {
       return fail("{}.hash_function: MURMUR_HASH_2 is not supported", path);
     }
@@ -203,13 +210,26 @@ Status compile_lb(const cluster_v3::Cluster& cluster, ClusterConfig& config) {
                                             "load_balancing_policy", config.lb, false));
   } else {
     switch (cluster.lb_policy()) {
-      case Cluster::ROUND_ROBIN: config.lb.algorithm = LbAlgorithm::RoundRobin; break;
-      case Cluster::LEAST_REQUEST: config.lb.algorithm = LbAlgorithm::LeastRequest; break;
-      case Cluster::RANDOM: config.lb.algorithm = LbAlgorithm::Random; break;
-      case Cluster::RING_HASH: config.lb.algorithm = LbAlgorithm::RingHash; break;
-      case Cluster::MAGLEV: config.lb.algorithm = LbAlgorithm::Maglev; break;
-      case Cluster::CLUSTER_PROVIDED: config.lb.algorithm = LbAlgorithm::OriginalDst; break;
-      default: return fail("lb_policy: needs load_balancing_policy");
+      case Cluster::ROUND_ROBIN:
+        config.lb.algorithm = LbAlgorithm::RoundRobin;
+        break;
+      case Cluster::LEAST_REQUEST:
+        config.lb.algorithm = LbAlgorithm::LeastRequest;
+        break;
+      case Cluster::RANDOM:
+        config.lb.algorithm = LbAlgorithm::Random;
+        break;
+      case Cluster::RING_HASH:
+        config.lb.algorithm = LbAlgorithm::RingHash;
+        break;
+      case Cluster::MAGLEV:
+        config.lb.algorithm = LbAlgorithm::Maglev;
+        break;
+      case Cluster::CLUSTER_PROVIDED:
+        config.lb.algorithm = LbAlgorithm::OriginalDst;
+        break;
+      default:
+        return fail("lb_policy: needs load_balancing_policy");
     }
   }
   const bool original_dst = config.discovery == ClusterConfig::Discovery::OriginalDst;
@@ -235,22 +255,40 @@ Status compile_outlier(const cluster_v3::Cluster& cluster, ClusterConfig& config
   if (!cluster.has_outlier_detection()) return {};
   const auto& from = cluster.outlier_detection();
   OutlierConfig& to = config.outlier.emplace();
-  for (const char* field : {"monitors", "detect_degraded_hosts"}) {
-    const auto* descriptor = from.GetDescriptor()->FindFieldByName(field);
-    const auto* reflection = from.GetReflection();
-    if (descriptor->is_repeated() ? reflection->FieldSize(from, descriptor) > 0
-                                  : reflection->HasField(from, descriptor)) {
-      return fail("outlier_detection.{}: not supported", field);
-    }
-  }
-#define SENNIT_DURATION(field) if (from.has_##field()) to.field = duration(from.field())
+  SENNIT_RETURN_IF_ERROR(only_fields(from, "outlier_detection",
+                                     {"interval",
+                                      "base_ejection_time",
+                                      "max_ejection_time",
+                                      "max_ejection_time_jitter",
+                                      "max_ejection_percent",
+                                      "consecutive_5xx",
+                                      "consecutive_gateway_failure",
+                                      "consecutive_local_origin_failure",
+                                      "enforcing_consecutive_5xx",
+                                      "enforcing_consecutive_gateway_failure",
+                                      "enforcing_consecutive_local_origin_failure",
+                                      "enforcing_success_rate",
+                                      "enforcing_local_origin_success_rate",
+                                      "success_rate_minimum_hosts",
+                                      "success_rate_request_volume",
+                                      "success_rate_stdev_factor",
+                                      "failure_percentage_threshold",
+                                      "enforcing_failure_percentage",
+                                      "enforcing_failure_percentage_local_origin",
+                                      "failure_percentage_minimum_hosts",
+                                      "failure_percentage_request_volume",
+                                      "always_eject_one_host",
+                                      "split_external_local_origin_errors"}));
+#define SENNIT_DURATION(field) \
+  if (from.has_##field()) to.field = duration(from.field())
   SENNIT_DURATION(interval);
   SENNIT_DURATION(base_ejection_time);
   to.max_ejection_time = std::max(to.max_ejection_time, to.base_ejection_time);
   SENNIT_DURATION(max_ejection_time);
   SENNIT_DURATION(max_ejection_time_jitter);
 #undef SENNIT_DURATION
-#define SENNIT_NUMBER(field) if (from.has_##field()) to.field = from.field().value()
+#define SENNIT_NUMBER(field) \
+  if (from.has_##field()) to.field = from.field().value()
   SENNIT_NUMBER(max_ejection_percent);
   SENNIT_NUMBER(consecutive_5xx);
   SENNIT_NUMBER(consecutive_gateway_failure);

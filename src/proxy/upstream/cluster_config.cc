@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include <istio/metadata_exchange.pb.h>
-#include <udpa/type/v1/typed_struct.pb.h>
 
+#include "proxy/config/any.h"
 #include "proxy/upstream/cluster_compile.h"
 #include "proxy/upstream/cluster_stats.h"
 #include "proxy/upstream/supported_fields.h"
@@ -28,8 +28,9 @@ Status compile_breakers(const cluster_v3::Cluster& cluster, ClusterInfo& info,
   for (int i = 0; i < breakers.thresholds_size(); ++i) {
     const auto& from = breakers.thresholds(i);
     const std::string path = fmt::format("circuit_breakers.thresholds[{}]", i);
-    SENNIT_RETURN_IF_ERROR(only_fields(
-        from, path, {"priority", "max_connections", "max_pending_requests", "max_requests",
+    SENNIT_RETURN_IF_ERROR(
+        only_fields(from, path,
+                    {"priority", "max_connections", "max_pending_requests", "max_requests",
                      "max_retries", "track_remaining", "retry_budget"}));
     const size_t priority = from.priority() == core_v3::HIGH ? 1 : 0;
     CircuitBreakers& to = info.breakers[priority];
@@ -41,8 +42,8 @@ Status compile_breakers(const cluster_v3::Cluster& cluster, ClusterInfo& info,
     if (from.track_remaining()) return fail("{}.track_remaining: not supported", path);
     if (from.has_retry_budget()) {
       const auto& budget = from.retry_budget();
-      SENNIT_RETURN_IF_ERROR(only_fields(budget, path + ".retry_budget",
-                                         {"budget_percent", "min_retry_concurrency"}));
+      SENNIT_RETURN_IF_ERROR(
+          only_fields(budget, path + ".retry_budget", {"budget_percent", "min_retry_concurrency"}));
       RetryBudget& out = config.retry_budgets[priority].emplace();
       if (budget.has_budget_percent()) out.percent = budget.budget_percent().value();
       out.min_concurrency =
@@ -93,7 +94,8 @@ void read_istio_metadata(const cluster_v3::Cluster& cluster, ClusterInfo& info) 
     info.istio_service_namespace = text("namespace");
   }
   if (auto external = fields.find("external"); external != fields.end()) {
-    info.istio_external = external->second.bool_value() || external->second.string_value() == "true";
+    info.istio_external =
+        external->second.bool_value() || external->second.string_value() == "true";
   }
   if (auto alpn = fields.find("alpn_override"); alpn != fields.end()) {
     info.istio_alpn_override = alpn->second.string_value() != "false";
@@ -105,21 +107,14 @@ Status compile_filters(const cluster_v3::Cluster& cluster, ClusterConfig& config
     const auto& filter = cluster.filters(i);
     const std::string path = fmt::format("filters[{}]", i);
     SENNIT_RETURN_IF_ERROR(only_fields(filter, path, {"name", "typed_config"}));
-    std::string protocol;
-    udpa::type::v1::TypedStruct wrapped;
-    if (filter.typed_config().Is<udpa::type::v1::TypedStruct>() &&
-        filter.typed_config().UnpackTo(&wrapped) &&
-        wrapped.type_url().ends_with("envoy.tcp.metadataexchange.config.MetadataExchange")) {
-      auto field = wrapped.value().fields().find("protocol");
-      if (field != wrapped.value().fields().end()) protocol = field->second.string_value();
-    } else {
-      envoy::tcp::metadataexchange::config::MetadataExchange exchange;
-      if (!filter.typed_config().UnpackTo(&exchange)) {
-        return fail("{}.typed_config: {} is not supported", path, filter.typed_config().type_url());
-      }
-      protocol = exchange.protocol();
-    }
-    config.metadata_exchange_alpn = protocol;
+    auto exchange =
+        unpack_any<envoy::tcp::metadataexchange::config::MetadataExchange>(filter.typed_config());
+    if (!exchange) return std::unexpected(exchange.error().within(path + ".typed_config"));
+    // enable_discovery: peers that send no metadata are looked up by address, in workload discovery
+    // that no sidecar's bootstrap turns on; Istio always sends it.
+    SENNIT_RETURN_IF_ERROR(
+        only_fields(*exchange, path + ".typed_config", {"protocol", "enable_discovery"}));
+    config.metadata_exchange_alpn = exchange->protocol();
   }
   return {};
 }
@@ -135,8 +130,7 @@ Status compile_connection(const cluster_v3::Cluster& cluster, ClusterInfo& info,
   connect.connect_timeout = info.connect_timeout;
   if (cluster.has_upstream_connection_options()) {
     const auto& options = cluster.upstream_connection_options();
-    SENNIT_RETURN_IF_ERROR(
-        only_fields(options, "upstream_connection_options", {"tcp_keepalive"}));
+    SENNIT_RETURN_IF_ERROR(only_fields(options, "upstream_connection_options", {"tcp_keepalive"}));
     connect.keepalive = options.has_tcp_keepalive();
     connect.tcp_keepalive = {options.tcp_keepalive().keepalive_probes().value(),
                              options.tcp_keepalive().keepalive_time().value(),
@@ -149,73 +143,57 @@ Status compile_connection(const cluster_v3::Cluster& cluster, ClusterInfo& info,
                                        {"address", "port_value", "protocol"}));
     auto source = net::Address::ip(bind.source_address().address(),
                                    static_cast<uint16_t>(bind.source_address().port_value()));
-    if (!source) return std::unexpected(source.error().within("upstream_bind_config.source_address"));
+    if (!source)
+      return std::unexpected(source.error().within("upstream_bind_config.source_address"));
     connect.source = *source;
   }
   return {};
 }
 
-Status compile_discovery(const cluster_v3::Cluster& cluster, ClusterConfig& config) {
-  using Discovery = ClusterConfig::Discovery;
-  switch (cluster.type()) {
-    case cluster_v3::Cluster::STATIC: config.discovery = Discovery::Static; break;
-    case cluster_v3::Cluster::STRICT_DNS: config.discovery = Discovery::StrictDns; break;
-    case cluster_v3::Cluster::LOGICAL_DNS: config.discovery = Discovery::LogicalDns; break;
-    case cluster_v3::Cluster::EDS: config.discovery = Discovery::Eds; break;
-    case cluster_v3::Cluster::ORIGINAL_DST: config.discovery = Discovery::OriginalDst; break;
-    default: return fail("type: {} is not a discovery type", static_cast<int>(cluster.type()));
-  }
-  if (config.discovery == Discovery::Eds) {
-    const auto& eds = cluster.eds_cluster_config();
-    SENNIT_RETURN_IF_ERROR(
-        only_fields(eds, "eds_cluster_config", {"eds_config", "service_name"}));
-    if (!cluster.has_eds_cluster_config()) return fail("eds_cluster_config: required by type EDS");
-    config.eds_name = eds.service_name().empty() ? cluster.name() : eds.service_name();
-    if (eds.eds_config().has_initial_fetch_timeout()) {
-      config.eds_initial_fetch_timeout = duration(eds.eds_config().initial_fetch_timeout());
-    }
-  }
-  const bool dns =
-      config.discovery == Discovery::StrictDns || config.discovery == Discovery::LogicalDns;
-  if (cluster.has_load_assignment() && (config.discovery == Discovery::Eds ||
-                                        config.discovery == Discovery::OriginalDst)) {
-    return fail("load_assignment: does not go with type {}",
-                cluster_v3::Cluster::DiscoveryType_Name(cluster.type()));
-  }
-  config.dns.family = static_cast<DnsFamily>(cluster.dns_lookup_family());
-  if (cluster.has_dns_refresh_rate()) {
-    auto rate = positive_duration(cluster.dns_refresh_rate(), "dns_refresh_rate");
-    if (!rate) return std::unexpected(rate.error());
-    config.dns.refresh_rate = *rate;
-  }
-  config.dns.jitter = duration(cluster.dns_jitter());
-  config.dns.failure_refresh = duration(cluster.dns_failure_refresh_rate().base_interval());
-  config.dns.respect_ttl = cluster.respect_dns_ttl();
-  if (cluster.has_typed_dns_resolver_config() &&
-      cluster.typed_dns_resolver_config().name() != "envoy.network.dns_resolver.cares") {
-    return fail("typed_dns_resolver_config: {} is not supported",
-                cluster.typed_dns_resolver_config().name());
-  }
-  if (dns && !cluster.has_load_assignment()) return fail("load_assignment: required by DNS types");
-  return {};
-}
-
-// The balancer and what goes with it only where it is one of these.
+// ignore_health_on_host_removal: without active health checks, which are refused, hosts always go
+// at once.
 Status check_top_level(const cluster_v3::Cluster& cluster) {
-  return only_fields(
-      cluster, "",
-      {"transport_socket_matches", "name", "alt_stat_name", "type", "eds_cluster_config",
-       "connect_timeout", "per_connection_buffer_limit_bytes", "lb_policy", "load_assignment",
-       "max_requests_per_connection", "circuit_breakers", "upstream_http_protocol_options",
-       "common_http_protocol_options", "http_protocol_options", "http2_protocol_options",
-       "typed_extension_protocol_options", "dns_refresh_rate", "dns_jitter",
-       "dns_failure_refresh_rate", "respect_dns_ttl", "dns_lookup_family",
-       "typed_dns_resolver_config", "wait_for_warm_on_init", "outlier_detection",
-       "cleanup_interval", "upstream_bind_config", "lb_subset_config", "ring_hash_lb_config",
-       "maglev_lb_config", "original_dst_lb_config", "least_request_lb_config",
-       "round_robin_lb_config", "common_lb_config", "transport_socket", "metadata",
-       "protocol_selection", "upstream_connection_options", "ignore_health_on_host_removal",
-       "filters", "load_balancing_policy"});
+  return only_fields(cluster, "",
+                     {"transport_socket_matches",
+                      "name",
+                      "alt_stat_name",
+                      "type",
+                      "eds_cluster_config",
+                      "connect_timeout",
+                      "per_connection_buffer_limit_bytes",
+                      "lb_policy",
+                      "load_assignment",
+                      "max_requests_per_connection",
+                      "circuit_breakers",
+                      "upstream_http_protocol_options",
+                      "common_http_protocol_options",
+                      "http_protocol_options",
+                      "http2_protocol_options",
+                      "typed_extension_protocol_options",
+                      "dns_refresh_rate",
+                      "dns_jitter",
+                      "dns_failure_refresh_rate",
+                      "respect_dns_ttl",
+                      "dns_lookup_family",
+                      "typed_dns_resolver_config",
+                      "wait_for_warm_on_init",
+                      "outlier_detection",
+                      "cleanup_interval",
+                      "upstream_bind_config",
+                      "lb_subset_config",
+                      "ring_hash_lb_config",
+                      "maglev_lb_config",
+                      "original_dst_lb_config",
+                      "least_request_lb_config",
+                      "round_robin_lb_config",
+                      "common_lb_config",
+                      "transport_socket",
+                      "metadata",
+                      "protocol_selection",
+                      "upstream_connection_options",
+                      "ignore_health_on_host_removal",
+                      "filters",
+                      "load_balancing_policy"});
 }
 
 }  // namespace
@@ -257,7 +235,6 @@ Result<std::shared_ptr<const ClusterConfig>> compile_cluster(const cluster_v3::C
   info->metadata_exchange_alpn = config->metadata_exchange_alpn;
   info->is_original_dst = config->discovery == ClusterConfig::Discovery::OriginalDst;
   info->stats = make_cluster_stats(stats, info->stat_name);
-  config->ignore_health_on_host_removal = cluster.ignore_health_on_host_removal();
   config->info = std::move(info);
   return config;
 }

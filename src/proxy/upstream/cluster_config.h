@@ -14,16 +14,24 @@
 
 #include "base/result.h"
 #include "net/connection.h"
+#include "net/dns.h"
 #include "proxy/stats/stats.h"
 #include "proxy/tls/transport_sockets.h"
 #include "proxy/upstream/cluster_info.h"
 
 namespace sennit::proxy {
 
-enum class LbAlgorithm : uint8_t { RoundRobin, LeastRequest, Random, RingHash, Maglev, OriginalDst };
+enum class LbAlgorithm : uint8_t {
+  RoundRobin,
+  LeastRequest,
+  Random,
+  RingHash,
+  Maglev,
+  OriginalDst
+};
 
 // Upper bounds that keep a hostile or mistaken table from eating the process.
-inline constexpr uint64_t kMaxRingSize = 8 * 1024 * 1024;  // Envoy's
+inline constexpr uint64_t kMaxRingSize = 8 * 1024 * 1024;   // Envoy's
 inline constexpr uint64_t kMaxMaglevTableSize = 5'000'011;  // Envoy's, a prime
 
 struct SubsetSelector {
@@ -43,13 +51,12 @@ struct SubsetConfig {
 
 struct LbConfig {
   LbAlgorithm algorithm = LbAlgorithm::RoundRobin;
-  uint32_t choice_count = 2;             // least request
+  uint32_t choice_count = 2;  // least request
   uint64_t minimum_ring_size = 1024;
   uint64_t maximum_ring_size = kMaxRingSize;
-  bool murmur_hash = false;              // ring hash: MURMUR_HASH_2 instead of XX_HASH
   uint64_t maglev_table_size = 65537;
-  bool hash_hostname = false;            // consistent hashing by hostname, not by address
-  double panic_threshold = 50;           // percent; 0: never panic
+  bool hash_hostname = false;   // consistent hashing by hostname, not by address
+  double panic_threshold = 50;  // percent; 0: never panic
   bool locality_weighted = false;
   bool fail_traffic_on_panic = false;
   std::optional<SubsetConfig> subset;
@@ -62,7 +69,8 @@ struct OutlierConfig {
   uint32_t max_ejection_percent = 10;
   bool always_eject_one_host = false;
   bool split_local_origin = false;
-  uint32_t consecutive_5xx = 5, consecutive_gateway_failure = 5, consecutive_local_origin_failure = 5;
+  uint32_t consecutive_5xx = 5, consecutive_gateway_failure = 5,
+           consecutive_local_origin_failure = 5;
   uint32_t enforcing_consecutive_5xx = 100, enforcing_consecutive_gateway_failure = 0,
            enforcing_consecutive_local_origin_failure = 100;
   uint32_t enforcing_success_rate = 100, enforcing_local_origin_success_rate = 100;
@@ -73,23 +81,16 @@ struct OutlierConfig {
            failure_percentage_request_volume = 50;
 };
 
-struct HealthCheckConfig {
-  std::chrono::milliseconds timeout{1000}, interval{5000}, no_traffic_interval{60000},
-      unhealthy_interval{0}, initial_jitter{0}, interval_jitter{0};
-  uint32_t unhealthy_threshold = 1, healthy_threshold = 1;
-  uint32_t alt_port = 0;
-  bool http = false;  // else TCP: connecting is enough
-  bool http2 = false;
-  std::string host, path;
-  std::vector<std::pair<int64_t, int64_t>> expected_statuses;  // [from, to)
-};
-
 enum class DnsFamily : uint8_t { Auto, V4Only, V6Only, V4Preferred, All };
 
 struct DnsConfig {
   DnsFamily family = DnsFamily::Auto;
-  std::chrono::milliseconds refresh_rate{5000}, jitter{0}, failure_refresh{0};
+  std::chrono::milliseconds refresh_rate{5000}, jitter{0};
+  // After failures: a random time below a bound that doubles from one to the other; zero: as
+  // refresh_rate.
+  std::chrono::milliseconds failure_base{0}, failure_max{0};
   bool respect_ttl = false;
+  net::DnsOptions resolver;
 };
 
 struct TransportMatch {
@@ -102,6 +103,8 @@ struct OriginalDstConfig {
   bool use_http_header = false;
   std::string http_header = "x-envoy-original-dst-host";
   uint32_t port_override = 0;
+  std::chrono::milliseconds cleanup_interval{
+      5000};  // destinations unused for so long are forgotten
 };
 
 struct RetryBudget {
@@ -119,7 +122,6 @@ class ClusterConfig {
   std::chrono::milliseconds eds_initial_fetch_timeout{15000};  // 0: waits for ever
   LbConfig lb;
   std::optional<OutlierConfig> outlier;
-  std::vector<HealthCheckConfig> health_checks;
   DnsConfig dns;
   OriginalDstConfig original_dst;
   std::optional<RetryBudget> retry_budgets[2];  // by priority
@@ -127,13 +129,12 @@ class ClusterConfig {
   // The last is the cluster's own `transport_socket`; those before it are the matches, in order.
   std::vector<TransportMatch> transports;
   bool auto_sni = false;
-  bool ignore_health_on_host_removal = false;
-  bool ignore_new_hosts_until_first_hc = false;
-  bool close_connections_on_host_health_failure = false;
-  bool close_connections_on_host_set_change = false;
+  // Changes of health and weight (not of membership) within this time of the last change wait for
+  // its end, as in Envoy. Zero: none waits.
   std::chrono::milliseconds update_merge_window{1000};
   // The upstream network filter istio.metadata_exchange: its ALPN; empty where absent.
   std::string metadata_exchange_alpn;
+  // DNS types only. False: in use at once, without hosts until the first resolution.
   bool wait_for_warm_on_init = true;
 
   // Which of `transports` a host with this "envoy.transport_socket_match" metadata gets.

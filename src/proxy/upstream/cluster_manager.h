@@ -23,9 +23,9 @@ namespace sennit::proxy {
 
 // What a balancer may look at when it picks.
 struct PickContext {
-  const http::HeaderMap* headers = nullptr;     // nullptr for TCP
+  const http::HeaderMap* headers = nullptr;  // nullptr for TCP
   const DownstreamInfo* downstream = nullptr;
-  std::optional<uint64_t> hash;                 // from the route's hash policy
+  std::optional<uint64_t> hash;  // from the route's hash policy
   // Subset selection: the route's metadata_match under "envoy.lb", sorted by key.
   std::span<const std::pair<std::string, std::string>> metadata_match;
   // Retries: hosts tried before (previous_hosts predicate); the balancer redraws up to
@@ -73,7 +73,12 @@ struct StreamOptions {
 // What a finished attempt tells outlier detection and the counters. A reset, by either side, that
 // is not an overflow of ours is LocalReset; a 5xx other than 502, 503, 504 is Error5xx.
 enum class HostResult : uint8_t {
-  Success, Error5xx, GatewayError /* 502, 503, 504 */, LocalConnectFailure, LocalTimeout, LocalReset,
+  Success,
+  Error5xx,
+  GatewayError /* 502, 503, 504 */,
+  LocalConnectFailure,
+  LocalTimeout,
+  LocalReset,
 };
 
 // One cluster on one worker.
@@ -106,10 +111,18 @@ class WorkerCluster {
   virtual void report(const HostPtr& host, HostResult result, int response_code,
                       std::chrono::milliseconds response_time) = 0;
 
-  // A connection of its own (TCP proxy). nullptr: the connection breaker is open.
+  // A connection of its own (TCP proxy). nullptr: the connection breaker is open. Each that is
+  // given out keeps this object alive, even when its cluster is removed, until one of the
+  // on_tcp_connection_closed below is called for it.
   virtual std::unique_ptr<net::Connection> connect(const HostPtr& host,
                                                    std::span<const std::string> alpn_override) = 0;
   virtual void on_tcp_connection_closed(const HostPtr& host) = 0;
+  // The same, and counts what became of it: failures and timeouts to connect (`connected` is false:
+  // its Connected event never came), bytes, and which side closed it.
+  virtual void on_tcp_connection_closed(const HostPtr& host, const net::Connection&,
+                                        bool /*connected*/, net::ConnectionEvent) {
+    on_tcp_connection_closed(host);
+  }
 
   // Retry budget / max_retries: true and counted, or false (URX by overflow).
   virtual bool try_acquire_retry() = 0;

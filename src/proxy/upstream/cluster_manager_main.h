@@ -83,8 +83,8 @@ class ClusterManager {
   WorkerClusters& add_worker(net::EventLoop& loop, stats::Shard& shard);
 
   // --- admin ---------------------------------------------------------------------------------
-  std::string clusters_text() const;                    // GET /clusters
-  envoy::admin::v3::Clusters clusters_status() const;   // GET /clusters?format=json
+  std::string clusters_text() const;                   // GET /clusters
+  envoy::admin::v3::Clusters clusters_status() const;  // GET /clusters?format=json
   struct ConfigEntry {
     envoy::config::cluster::v3::Cluster cluster;
     std::string version;
@@ -92,7 +92,7 @@ class ClusterManager {
     bool warming = false;
     bool is_static = false;
   };
-  std::vector<ConfigEntry> config_entries() const;      // GET /config_dump, by name
+  std::vector<ConfigEntry> config_entries() const;  // GET /config_dump, by name
   struct EndpointEntry {
     envoy::config::endpoint::v3::ClusterLoadAssignment assignment;
     std::string version;

@@ -11,8 +11,12 @@ class Scope {
   Scope(stats::Registry& registry, const std::string& cluster)
       : registry_(registry), cluster_(cluster) {}
 
-  void operator()(stats::CounterId& id, std::string_view suffix) { id = registry_.counter(key(suffix)); }
-  void operator()(stats::GaugeId& id, std::string_view suffix) { id = registry_.gauge(key(suffix)); }
+  void operator()(stats::CounterId& id, std::string_view suffix) {
+    id = registry_.counter(key(suffix));
+  }
+  void operator()(stats::GaugeId& id, std::string_view suffix) {
+    id = registry_.gauge(key(suffix));
+  }
   void operator()(stats::HistogramId& id, std::string_view suffix) {
     id = registry_.histogram(key(suffix));
   }
@@ -28,7 +32,8 @@ class Scope {
   stats::MetricKey key(std::string_view suffix) const {
     std::string family = "envoy_cluster_";
     for (char c : suffix) family.push_back(c == '.' ? '_' : c);
-    return {"cluster." + cluster_ + "." + std::string(suffix), std::move(family),
+    return {"cluster." + cluster_ + "." + std::string(suffix),
+            std::move(family),
             {{"cluster_name", cluster_}}};
   }
   stats::Registry& registry_;

@@ -14,9 +14,12 @@ const std::string kBoth[] = {"h2", "http/1.1"};
 
 std::span<const std::string> implied_alpn(ClusterInfo::HttpVersion version) {
   switch (version) {
-    case ClusterInfo::HttpVersion::Http2: return kH2;
-    case ClusterInfo::HttpVersion::Auto: return kBoth;
-    default: return kHttp11;
+    case ClusterInfo::HttpVersion::Http2:
+      return kH2;
+    case ClusterInfo::HttpVersion::Auto:
+      return kBoth;
+    default:
+      return kHttp11;
   }
 }
 
@@ -48,7 +51,9 @@ bool PoolKey::matches(ClusterInfo::HttpVersion wanted, const StreamOptions& opti
 }
 
 ConnectionPool::ConnectionPool(PoolContext context, HostPtr host, PoolKey key)
-    : context_(std::move(context)), host_(std::move(host)), key_(std::move(key)),
+    : context_(std::move(context)),
+      host_(std::move(host)),
+      key_(std::move(key)),
       multiplexes_(key_.version == ClusterInfo::HttpVersion::Http2) {}
 
 ConnectionPool::~ConnectionPool() {
@@ -64,8 +69,8 @@ Breaker ConnectionPool::breaker(BreakerCount PriorityBreakers::*count,
                                 uint32_t CircuitBreakers::*limit,
                                 const stats::GaugeId (ClusterStats::*open)[2]) {
   const uint32_t p = key_.priority;
-  return {context_.breakers->priorities[p].*count, info().breakers[p].*limit,
-          (stats().*open)[p], shard()};
+  return {context_.breakers->priorities[p].*count, info().breakers[p].*limit, (stats().*open)[p],
+          shard()};
 }
 Breaker ConnectionPool::connection_breaker() {
   return breaker(&PriorityBreakers::connections, &CircuitBreakers::max_connections,
@@ -154,6 +159,7 @@ void ConnectionPool::connect_for_waiting() {
 }
 
 bool ConnectionPool::connect() {
+  connect_failure_.clear();
   Breaker limit = connection_breaker();
   if (!limit.acquire()) {
     shard().inc(stats().cx_overflow);
@@ -239,9 +245,9 @@ void ConnectionPool::on_closed(PooledConnection& closed, net::ConnectionEvent ev
   shard().inc(stats().cx_connect_fail);
   host_->numbers.cx_connect_fail.fetch_add(1, std::memory_order_relaxed);
   if (connection.connect_timed_out()) shard().inc(stats().cx_connect_timeout);
-  fail_waiting(connection.connect_timed_out() ? PoolFailure::ConnectTimeout
-                                              : PoolFailure::ConnectFailure,
-               connection.transport_failure_reason());
+  fail_waiting(
+      connection.connect_timed_out() ? PoolFailure::ConnectTimeout : PoolFailure::ConnectFailure,
+      connection.transport_failure_reason());
 }
 
 void ConnectionPool::fail_waiting(PoolFailure reason, std::string_view detail) {

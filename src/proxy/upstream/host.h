@@ -42,7 +42,7 @@ struct OutlierCounters {
 class Host {
  public:
   net::Address address;
-  std::string hostname;        // for auto host rewrite; may be empty
+  std::string hostname;  // for auto host rewrite; may be empty
   Locality locality;
   mutable std::atomic<uint32_t> weight{1};
   mutable std::atomic<uint32_t> priority{0};
@@ -65,7 +65,7 @@ class Host {
     kEjectedByOutlier = 2,
     kEdsUnhealthy = 4,
     kEdsDraining = 8,
-    kEdsDegraded = 16,  // still drawn, after the healthy ones
+    kEdsDegraded = 16,         // still drawn, after the healthy ones
     kPendingActiveCheck = 32,  // new, and its first health check has not answered
   };
   mutable std::atomic<uint32_t> health_flags{0};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "proxy/upstream/supported_fields.h"
 
@@ -21,7 +22,8 @@ std::string value_text(const google::protobuf::Value& value) {
   return {};
 }
 
-std::map<std::string, std::string> metadata_of(const core_v3::Metadata& metadata, const char* name) {
+std::map<std::string, std::string> metadata_of(const core_v3::Metadata& metadata,
+                                               const char* name) {
   std::map<std::string, std::string> result;
   auto found = metadata.filter_metadata().find(name);
   if (found == metadata.filter_metadata().end()) return result;
@@ -32,10 +34,14 @@ std::map<std::string, std::string> metadata_of(const core_v3::Metadata& metadata
 uint32_t eds_flags(core_v3::HealthStatus status) {
   switch (status) {
     case core_v3::UNHEALTHY:
-    case core_v3::TIMEOUT: return Host::kEdsUnhealthy;
-    case core_v3::DRAINING: return Host::kEdsDraining;
-    case core_v3::DEGRADED: return Host::kEdsDegraded;
-    default: return 0;
+    case core_v3::TIMEOUT:
+      return Host::kEdsUnhealthy;
+    case core_v3::DRAINING:
+      return Host::kEdsDraining;
+    case core_v3::DEGRADED:
+      return Host::kEdsDegraded;
+    default:
+      return 0;
   }
 }
 
@@ -47,7 +53,8 @@ Status read_address(const core_v3::Address& address, const std::string& path, bo
     to.host->address = *pipe;
     return {};
   }
-  if (!address.has_socket_address()) return fail("{}: only socket_address and pipe are supported", path);
+  if (!address.has_socket_address())
+    return fail("{}: only socket_address and pipe are supported", path);
   const auto& socket = address.socket_address();
   SENNIT_RETURN_IF_ERROR(
       only_fields(socket, path + ".socket_address", {"protocol", "address", "port_value"}));
@@ -68,8 +75,8 @@ Status read_address(const core_v3::Address& address, const std::string& path, bo
 
 Status read_endpoint(const endpoint_v3::LbEndpoint& from, const std::string& path,
                      const ClusterConfig& config, bool allow_names, EndpointTemplate& to) {
-  SENNIT_RETURN_IF_ERROR(only_fields(from, path, {"endpoint", "health_status", "metadata",
-                                                  "load_balancing_weight"}));
+  SENNIT_RETURN_IF_ERROR(
+      only_fields(from, path, {"endpoint", "health_status", "metadata", "load_balancing_weight"}));
   SENNIT_RETURN_IF_ERROR(only_fields(from.endpoint(), path + ".endpoint", {"address", "hostname"}));
   to.host = std::make_shared<Host>();
   SENNIT_RETURN_IF_ERROR(
@@ -120,8 +127,9 @@ Result<Endpoints> read_assignment(const endpoint_v3::ClusterLoadAssignment& from
   for (int i = 0; i < from.endpoints_size(); ++i) {
     const auto& group = from.endpoints(i);
     const std::string path = fmt::format("endpoints[{}]", i);
-    SENNIT_RETURN_IF_ERROR(only_fields(group, path, {"locality", "lb_endpoints", "metadata",
-                                                     "load_balancing_weight", "priority"}));
+    SENNIT_RETURN_IF_ERROR(
+        only_fields(group, path,
+                    {"locality", "lb_endpoints", "metadata", "load_balancing_weight", "priority"}));
     if (group.priority() > kMaxPriority) return fail("{}.priority: above {}", path, kMaxPriority);
     const Locality locality{group.locality().region(), group.locality().zone(),
                             group.locality().sub_zone()};
@@ -140,6 +148,18 @@ Result<Endpoints> read_assignment(const endpoint_v3::ClusterLoadAssignment& from
     }
   }
   return result;
+}
+
+HostSet host_set(const Endpoints& endpoints) {
+  HostSet set;
+  set.locality_weights = endpoints.locality_weights;
+  set.overprovisioning_percent = endpoints.overprovisioning_percent;
+  std::unordered_set<net::Address> seen;
+  for (const auto& endpoint : endpoints.endpoints) {
+    const net::Address& address = endpoint.host->address;
+    if (address.valid() && seen.insert(address).second) set.hosts.push_back(endpoint.host);
+  }
+  return set;
 }
 
 std::vector<HostPtr> keep_identity(const std::vector<HostPtr>& before, std::vector<HostPtr>& next) {

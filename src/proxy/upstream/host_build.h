@@ -25,6 +25,9 @@ struct Endpoints {
 Result<Endpoints> read_assignment(const envoy::config::endpoint::v3::ClusterLoadAssignment& from,
                                   const ClusterConfig& config, bool allow_names);
 
+// The endpoints with addresses as hosts; the same address twice is one host, as in Envoy.
+HostSet host_set(const Endpoints& endpoints);
+
 // Keeps the identity of hosts that were there before: a host of `next` that is as one of `before`
 // (but for weight, priority and EDS health, which are taken over) is replaced by it; one whose
 // metadata changed inherits health and counters. Gives back the hosts that are gone.

@@ -38,8 +38,9 @@ PriorityLoads compute_priority_loads(std::span<const PriorityHealth> priorities,
                       std::vector<bool>(count)};
   if (count == 0) return loads;
   auto share = [&](uint32_t part, uint32_t total) -> uint32_t {
-    return total == 0 ? 0 : static_cast<uint32_t>(std::min<uint64_t>(
-                                100, uint64_t{overprovisioning_percent} * part / total));
+    return total == 0 ? 0
+                      : static_cast<uint32_t>(std::min<uint64_t>(
+                            100, uint64_t{overprovisioning_percent} * part / total));
   };
   std::vector<uint32_t> healthy(count), degraded(count);
   uint32_t sum = 0;
@@ -102,8 +103,8 @@ class LbStateBuilder {
         ++health[p].healthy;
       }
     }
-    state->loads = compute_priority_loads(health, set_.overprovisioning_percent,
-                                          config_.panic_threshold);
+    state->loads =
+        compute_priority_loads(health, set_.overprovisioning_percent, config_.panic_threshold);
     for (size_t p = 0; p < count; ++p) finish(state->priorities[p], p, state->loads.panic[p]);
     return state;
   }
@@ -157,12 +158,13 @@ class LbStateBuilder {
       hosts.push_back(list.hosts[i]);
       weights.push_back(list.weights[i]);
       keys.push_back(config_.hash_hostname && !host.hostname.empty() ? host.hostname
-                                                                      : host.address.to_string());
+                                                                     : host.address.to_string());
     }
     list.hosts = std::move(hosts);
     list.weights = std::move(weights);
     if (config_.algorithm == LbAlgorithm::RingHash) {
-      list.ring = build_ring(keys, list.weights, config_.minimum_ring_size, config_.maximum_ring_size);
+      list.ring =
+          build_ring(keys, list.weights, config_.minimum_ring_size, config_.maximum_ring_size);
     } else {
       list.maglev = build_maglev(keys, list.weights, config_.maglev_table_size);
     }
@@ -178,12 +180,13 @@ class LbStateBuilder {
     std::map<Locality, HostList> healthy;
     std::map<Locality, uint32_t> totals;
     for (const HostPtr& host : priority.all.hosts) ++totals[host->locality];
-    for (const HostPtr& host : priority.healthy.hosts) healthy[host->locality].hosts.push_back(host);
+    for (const HostPtr& host : priority.healthy.hosts)
+      healthy[host->locality].hosts.push_back(host);
     std::vector<double> weights;
     for (auto& [locality, list] : healthy) {
-      const double available = std::min(
-          1.0, set_.overprovisioning_percent / 100.0 * static_cast<double>(list.hosts.size()) /
-                   totals[locality]);
+      const double available =
+          std::min(1.0, set_.overprovisioning_percent / 100.0 *
+                            static_cast<double>(list.hosts.size()) / totals[locality]);
       const double weight = locality_weight(p, locality) * available;
       if (weight <= 0) continue;
       finish(list, p, true);
@@ -242,9 +245,12 @@ LbState::Selection LbState::select(std::span<const Metadata> criteria) const {
     }
   }
   switch (fallback) {
-    case SubsetSelector::Fallback::AnyEndpoint: return {this, true};
-    case SubsetSelector::Fallback::DefaultSubset: return {default_subset_.get(), true};
-    default: return {};
+    case SubsetSelector::Fallback::AnyEndpoint:
+      return {this, true};
+    case SubsetSelector::Fallback::DefaultSubset:
+      return {default_subset_.get(), true};
+    default:
+      return {};
   }
 }
 

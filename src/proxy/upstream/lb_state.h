@@ -43,7 +43,7 @@ struct RingEntry {
 struct HostList {
   uint32_t id = 0;
   std::vector<HostPtr> hosts;
-  std::vector<double> weights;   // as long as `hosts`
+  std::vector<double> weights;  // as long as `hosts`
   bool equal_weights = true;
   AliasTable alias;              // least request with unequal weights
   std::vector<RingEntry> ring;   // ring hash, sorted

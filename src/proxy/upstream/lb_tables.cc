@@ -63,8 +63,8 @@ std::vector<uint32_t> build_maglev(const std::vector<std::string>& keys,
   const double largest = *std::max_element(weights.begin(), weights.end());
   std::vector<Entry> entries;
   for (size_t i = 0; i < keys.size(); ++i) {
-    entries.push_back({xx_hash64(keys[i], 0) % size, xx_hash64(keys[i], 1) % (size - 1) + 1, 0,
-                       weights[i]});
+    entries.push_back(
+        {xx_hash64(keys[i], 0) % size, xx_hash64(keys[i], 1) % (size - 1) + 1, 0, weights[i]});
   }
   std::vector<uint32_t> table(size, kFree);
   uint64_t filled = 0;

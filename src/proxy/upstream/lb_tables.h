@@ -14,8 +14,8 @@ namespace sennit::proxy {
 // XXH64, Envoy's hash for keys, rings and hash policies.
 uint64_t xx_hash64(std::string_view text, uint64_t seed = 0);
 
-// Ketama as Envoy does it: each key is put on the ring as "KEY_0", "KEY_1", ... in proportion to its
-// weight, at least `minimum_size` entries in all.
+// Ketama as Envoy does it: each key is put on the ring as "KEY_0", "KEY_1", ... in proportion to
+// its weight, at least `minimum_size` entries in all.
 std::vector<RingEntry> build_ring(const std::vector<std::string>& keys,
                                   const std::vector<double>& weights, uint64_t minimum_size,
                                   uint64_t maximum_size);

@@ -8,7 +8,10 @@ namespace sennit::proxy {
 OutlierDetector::OutlierDetector(const OutlierConfig& config, const ClusterStats& stats,
                                  stats::Shard& shard, std::function<uint64_t()> random,
                                  std::function<void()> changed)
-    : config_(config), stats_(stats), shard_(shard), random_(std::move(random)),
+    : config_(config),
+      stats_(stats),
+      shard_(shard),
+      random_(std::move(random)),
       changed_(std::move(changed)) {}
 
 OutlierDetector::~OutlierDetector() {
@@ -110,8 +113,9 @@ void OutlierDetector::on_consecutive(const HostPtr& host, OutlierEvent event, ne
 
 void OutlierDetector::check_return(Monitor& monitor, net::TimePoint now) {
   if (monitor.ejected) {
-    const auto away = std::min(config_.base_ejection_time * monitor.backoff,
-                               config_.max_ejection_time) + monitor.jitter;
+    const auto away =
+        std::min(config_.base_ejection_time * monitor.backoff, config_.max_ejection_time) +
+        monitor.jitter;
     if (now - monitor.ejected_at >= away) uneject(monitor, now);
   } else if (monitor.backoff > 0 && now - monitor.unejected_at >= config_.interval) {
     --monitor.backoff;
@@ -130,11 +134,10 @@ void OutlierDetector::check_success_rate(size_t bucket, net::TimePoint now) {
   for (const auto& [monitor, rate] : rates) {
     variance += (rate - mean) * (rate - mean) / static_cast<double>(rates.size());
   }
-  const double floor =
-      mean - std::sqrt(variance) * (config_.success_rate_stdev_factor / 1000.0);
-  const Kind kind{bucket == 0 ? config_.enforcing_success_rate
-                              : config_.enforcing_local_origin_success_rate,
-                  stats_.ejections_detected_success_rate, stats_.ejections_enforced_success_rate};
+  const double floor = mean - std::sqrt(variance) * (config_.success_rate_stdev_factor / 1000.0);
+  const Kind kind{
+      bucket == 0 ? config_.enforcing_success_rate : config_.enforcing_local_origin_success_rate,
+      stats_.ejections_detected_success_rate, stats_.ejections_enforced_success_rate};
   for (auto& [monitor, rate] : rates) {
     if (rate < floor && !monitor->ejected) eject(*monitor, kind, now);
   }
@@ -143,7 +146,8 @@ void OutlierDetector::check_success_rate(size_t bucket, net::TimePoint now) {
 void OutlierDetector::check_failure_percentage(size_t bucket, net::TimePoint now) {
   std::vector<std::pair<Monitor*, double>> failures;
   for (const Sample& sample : samples_[bucket]) {
-    if (sample.requests == 0 || sample.requests < config_.failure_percentage_request_volume) continue;
+    if (sample.requests == 0 || sample.requests < config_.failure_percentage_request_volume)
+      continue;
     failures.emplace_back(sample.monitor, 100.0 - 100.0 * sample.successes / sample.requests);
   }
   if (failures.size() < config_.failure_percentage_minimum_hosts) return;
@@ -164,9 +168,9 @@ void OutlierDetector::on_interval(net::TimePoint now) {
     check_return(monitor, now);
     for (size_t bucket = 0; bucket < 2; ++bucket) {
       OutlierCounters& counters = monitor.host->outlier;
-      samples_[bucket].push_back({&monitor,
-                                  counters.requests[bucket].exchange(0, std::memory_order_relaxed),
-                                  counters.successes[bucket].exchange(0, std::memory_order_relaxed)});
+      samples_[bucket].push_back(
+          {&monitor, counters.requests[bucket].exchange(0, std::memory_order_relaxed),
+           counters.successes[bucket].exchange(0, std::memory_order_relaxed)});
     }
   }
   for (size_t bucket = 0; bucket < (config_.split_local_origin ? 2u : 1u); ++bucket) {

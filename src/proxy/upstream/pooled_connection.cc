@@ -4,7 +4,8 @@
 
 namespace sennit::proxy {
 
-PooledConnection::PooledConnection(ConnectionPool& pool, std::unique_ptr<net::Connection> connection)
+PooledConnection::PooledConnection(ConnectionPool& pool,
+                                   std::unique_ptr<net::Connection> connection)
     : pool_(pool), connection_(std::move(connection)), began_(pool.context_.loop.now()) {
   connection_->set_callbacks(this);
   connection_->set_write_watermark(pool.info().per_connection_buffer_limit);
@@ -37,6 +38,7 @@ http::RequestEncoder& PooledConnection::new_stream(http::ResponseDecoder& decode
 void PooledConnection::on_data(net::Buffer& input, bool end_stream) {
   if (auto status = codec_->dispatch(input, end_stream); !status) {
     retired_ = true;
+    pool_.set_ready(*this, false);
     connection_->close(net::CloseType::FlushWrite);
   } else if (active_ == 0 && !input.empty() && codec_->protocol() != http::Protocol::Http2) {
     // Bytes that nobody asked for: the framing cannot be trusted any more.
@@ -56,7 +58,8 @@ void PooledConnection::become_connected() {
   shard.inc(http2 ? pool_.stats().cx_http2_total : pool_.stats().cx_http1_total);
   shard.record(pool_.stats().cx_connect_ms,
                static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                         pool_.context_.loop.now() - began_).count()));
+                                         pool_.context_.loop.now() - began_)
+                                         .count()));
   if (info.idle_timeout.count() > 0) {
     idle_timer_ = std::make_unique<net::Timer>(pool_.context_.loop, [this] {
       pool_.shard().inc(pool_.stats().cx_idle_timeout);
@@ -85,7 +88,8 @@ void PooledConnection::on_event(net::ConnectionEvent event) {
     pool_.on_connected(*this);
     return;
   }
-  if (event != net::ConnectionEvent::RemoteClose && event != net::ConnectionEvent::LocalClose) return;
+  if (event != net::ConnectionEvent::RemoteClose && event != net::ConnectionEvent::LocalClose)
+    return;
   retired_ = true;
   pool_.set_ready(*this, false);
   if (codec_) codec_->on_connection_closed();
@@ -107,7 +111,9 @@ void PooledConnection::on_goaway() {
   if (active_ == 0) pool_.context_.loop.schedule_flush(&pool_);
 }
 
-void PooledConnection::on_max_concurrent_streams(uint32_t) { pool_.set_ready(*this, has_room()); }
+void PooledConnection::on_max_concurrent_streams(uint32_t) {
+  pool_.set_ready(*this, has_room());
+}
 
 void PooledConnection::on_stream_closed(http::RequestEncoder&) {
   --active_;

@@ -23,7 +23,7 @@ std::string join_path(std::string_view path, std::string_view field);
 }  // namespace sennit::proxy
 
 // Returns the error of a Status expression from the calling function.
-#define SENNIT_RETURN_IF_ERROR(expression)                                     \
-  do {                                                                         \
+#define SENNIT_RETURN_IF_ERROR(expression)                                              \
+  do {                                                                                  \
     if (auto status_ = (expression); !status_) return std::unexpected(status_.error()); \
   } while (0)

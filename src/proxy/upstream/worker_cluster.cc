@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <limits>
 #include <random>
+#include <utility>
 
 #include "proxy/upstream/outlier_report.h"
 
 namespace sennit::proxy {
 namespace {
 
-// Destinations remembered by an original-destination cluster; beyond it those unused are forgotten.
+// Destinations that an original-destination cluster remembers; where all are busy, more are
+// refused.
 constexpr size_t kMaxOriginalDestinations = 4096;
 
 // Gives a pool or cluster to the loop for deletion after the batch.
@@ -60,6 +62,10 @@ void WorkerClusterImpl::remove_drained() {
     if (pool->empty()) loop_.defer_delete(std::move(pool));
   }
   std::erase(draining_, nullptr);
+  tell_if_idle();
+}
+
+void WorkerClusterImpl::tell_if_idle() {
   if (idle() && on_idle_) std::exchange(on_idle_, nullptr)();
 }
 
@@ -79,7 +85,7 @@ HostPtr WorkerClusterImpl::pick(const PickContext& context) {
   return picked.host;
 }
 
-HostPtr WorkerClusterImpl::original_destination(const PickContext& context) {
+net::Address WorkerClusterImpl::destination_of(const PickContext& context) const {
   const OriginalDstConfig& config = update_->config->original_dst;
   net::Address address;
   if (config.use_http_header && context.headers) {
@@ -92,31 +98,57 @@ HostPtr WorkerClusterImpl::original_destination(const PickContext& context) {
   if (config.port_override != 0 && address.is_ip()) {
     address = address.with_port(static_cast<uint16_t>(config.port_override));
   }
+  return address;
+}
+
+HostPtr WorkerClusterImpl::original_destination(const PickContext& context) {
+  const net::Address address = destination_of(context);
   if (!address.is_ip() || address.is_any() || address.port() == 0) {
     shard_.inc(info()->stats.none_healthy);
     return nullptr;
   }
   auto found = destinations_.find(address);
-  if (found != destinations_.end()) return found->second;
+  if (found != destinations_.end()) {
+    found->second.used = true;
+    return found->second.host;
+  }
+  if (destinations_.size() >= kMaxOriginalDestinations) forget_unused_destinations();
   if (destinations_.size() >= kMaxOriginalDestinations) {
-    std::erase_if(destinations_, [this](const auto& entry) {
-      if (entry.second->numbers.cx_active.load(std::memory_order_relaxed) != 0 ||
-          entry.second->active_requests.load(std::memory_order_relaxed) != 0) {
-        return false;
-      }
-      if (auto state = hosts_.find(entry.second.get()); state != hosts_.end()) {
-        drain_host(state->second);
-        hosts_.erase(state);
-      }
-      return true;
-    });
+    shard_.inc(info()->stats.none_healthy);  // all of them are busy
+    return nullptr;
   }
   auto host = std::make_shared<Host>();
   host->address = address;
   host->hostname = address.to_string();
   host->transport_socket_index = update_->config->transport_for({});
-  destinations_.emplace(address, host);
+  destinations_.emplace(address, Destination{host, true});
+  if (!cleanup_timer_) {
+    cleanup_timer_ = std::make_unique<net::Timer>(loop_, [this] { forget_unused_destinations(); });
+  }
+  if (!cleanup_timer_->enabled()) {
+    cleanup_timer_->enable(update_->config->original_dst.cleanup_interval);
+  }
   return host;
+}
+
+void WorkerClusterImpl::forget_unused_destinations() {
+  for (auto entry = destinations_.begin(); entry != destinations_.end();) {
+    const HostPtr& host = entry->second.host;
+    const bool busy = host->numbers.cx_active.load(std::memory_order_relaxed) != 0 ||
+                      host->active_requests.load(std::memory_order_relaxed) != 0;
+    if (std::exchange(entry->second.used, false) || busy) {
+      ++entry;
+      continue;
+    }
+    if (auto state = hosts_.find(host.get()); state != hosts_.end()) {
+      drain_host(state->second);
+      hosts_.erase(state);
+    }
+    entry = destinations_.erase(entry);
+  }
+  if (!destinations_.empty()) {
+    cleanup_timer_->enable(update_->config->original_dst.cleanup_interval);
+  }
 }
 
 ConnectionPool& WorkerClusterImpl::pool_for(const HostPtr& host, const StreamOptions& options) {
@@ -132,7 +164,8 @@ ConnectionPool& WorkerClusterImpl::pool_for(const HostPtr& host, const StreamOpt
     if (pool->key().matches(version, options, server_name)) return *pool;
   }
   state.host = host;
-  PoolKey key{version, options.priority,
+  PoolKey key{version,
+              options.priority,
               {options.alpn_override.begin(), options.alpn_override.end()},
               std::string(server_name)};
   state.pools.push_back(std::make_unique<ConnectionPool>(
@@ -157,11 +190,20 @@ void WorkerClusterImpl::count_code(int response_code) {
   const ClusterStats& stats = info()->stats;
   shard_.inc(stats.rq_completed);
   switch (response_code / 100) {
-    case 2: shard_.inc(stats.rq_2xx); break;
-    case 3: shard_.inc(stats.rq_3xx); break;
-    case 4: shard_.inc(stats.rq_4xx); break;
-    case 5: shard_.inc(stats.rq_5xx); break;
-    default: break;
+    case 2:
+      shard_.inc(stats.rq_2xx);
+      break;
+    case 3:
+      shard_.inc(stats.rq_3xx);
+      break;
+    case 4:
+      shard_.inc(stats.rq_4xx);
+      break;
+    case 5:
+      shard_.inc(stats.rq_5xx);
+      break;
+    default:
+      break;
   }
 }
 
@@ -205,6 +247,7 @@ std::unique_ptr<net::Connection> WorkerClusterImpl::connect(
     shard_.inc(stats.cx_connect_fail);
     return nullptr;
   }
+  ++tcp_connections_;
   shard_.inc(stats.cx_total);
   shard_.add(stats.cx_active, 1);
   host->numbers.cx_total.fetch_add(1, std::memory_order_relaxed);
@@ -224,6 +267,24 @@ void WorkerClusterImpl::on_tcp_connection_closed(const HostPtr& host) {
   host->active_requests.fetch_sub(1, std::memory_order_relaxed);
   breaker(&PriorityBreakers::connections, info()->breakers[0].max_connections, stats.cx_open[0])
       .release();
+  --tcp_connections_;
+  tell_if_idle();
+}
+
+void WorkerClusterImpl::on_tcp_connection_closed(const HostPtr& host,
+                                                 const net::Connection& connection, bool connected,
+                                                 net::ConnectionEvent event) {
+  const ClusterStats& stats = info()->stats;
+  shard_.inc(event == net::ConnectionEvent::LocalClose ? stats.cx_destroy_local
+                                                       : stats.cx_destroy_remote);
+  shard_.inc(stats.cx_rx_bytes_total, connection.bytes_read());
+  shard_.inc(stats.cx_tx_bytes_total, connection.bytes_written());
+  if (!connected && event != net::ConnectionEvent::LocalClose) {
+    shard_.inc(stats.cx_connect_fail);
+    host->numbers.cx_connect_fail.fetch_add(1, std::memory_order_relaxed);
+    if (connection.connect_timed_out()) shard_.inc(stats.cx_connect_timeout);
+  }
+  on_tcp_connection_closed(host);
 }
 
 uint32_t WorkerClusterImpl::retry_limit() const {
@@ -235,7 +296,8 @@ uint32_t WorkerClusterImpl::retry_limit() const {
 }
 
 bool WorkerClusterImpl::try_acquire_retry() {
-  return breaker(&PriorityBreakers::retries, retry_limit(), info()->stats.rq_retry_open[0]).acquire();
+  return breaker(&PriorityBreakers::retries, retry_limit(), info()->stats.rq_retry_open[0])
+      .acquire();
 }
 
 void WorkerClusterImpl::release_retry() {
@@ -247,7 +309,8 @@ WorkerCluster* WorkerClustersImpl::find(std::string_view name) {
   return found == clusters_.end() ? nullptr : found->second.get();
 }
 
-void WorkerClustersImpl::apply(const std::string& name, std::shared_ptr<const ClusterUpdate> update) {
+void WorkerClustersImpl::apply(const std::string& name,
+                               std::shared_ptr<const ClusterUpdate> update) {
   std::unique_ptr<WorkerClusterImpl>& cluster = clusters_[name];
   if (!cluster) {
     static thread_local std::random_device device;

@@ -35,7 +35,7 @@ class WorkerClusterImpl final : public WorkerCluster {
   void apply(std::shared_ptr<const ClusterUpdate> update);
   // All pools drain: the cluster is going. True when nothing is left.
   void drain();
-  bool idle() const { return hosts_.empty() && draining_.empty(); }
+  bool idle() const { return hosts_.empty() && draining_.empty() && tcp_connections_ == 0; }
   void on_idle(std::function<void()> callback) { on_idle_ = std::move(callback); }
 
   const std::shared_ptr<const ClusterInfo>& info() const override { return update_->config->info; }
@@ -52,6 +52,8 @@ class WorkerClusterImpl final : public WorkerCluster {
   std::unique_ptr<net::Connection> connect(const HostPtr& host,
                                            std::span<const std::string> alpn_override) override;
   void on_tcp_connection_closed(const HostPtr& host) override;
+  void on_tcp_connection_closed(const HostPtr& host, const net::Connection& connection,
+                                bool connected, net::ConnectionEvent event) override;
   bool try_acquire_retry() override;
   void release_retry() override;
 
@@ -61,8 +63,16 @@ class WorkerClusterImpl final : public WorkerCluster {
     std::vector<std::unique_ptr<ConnectionPool>> pools;  // few: protocols x priorities x names
   };
 
+  struct Destination {
+    HostPtr host;
+    bool used;  // since the last cleanup
+  };
+
   ConnectionPool& pool_for(const HostPtr& host, const StreamOptions& options);
   HostPtr original_destination(const PickContext& context);
+  net::Address destination_of(const PickContext& context) const;
+  void forget_unused_destinations();
+  void tell_if_idle();
   void drain_host(HostState& state);
   void remove_drained();
   void count_code(int response_code);
@@ -75,7 +85,9 @@ class WorkerClusterImpl final : public WorkerCluster {
   Balancer balancer_;
   std::unordered_map<const Host*, HostState> hosts_;
   std::vector<std::unique_ptr<ConnectionPool>> draining_;
-  std::unordered_map<net::Address, HostPtr> destinations_;  // original destination
+  std::unordered_map<net::Address, Destination> destinations_;  // original destination
+  std::unique_ptr<net::Timer> cleanup_timer_;                   // of destinations_
+  size_t tcp_connections_ = 0;
   std::function<void()> on_idle_;
 };
 

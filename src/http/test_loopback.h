@@ -58,7 +58,7 @@ struct Message final : RequestDecoder, ResponseDecoder, StreamCallbacks {
 };
 
 // Owns a connection and forwards its events to a codec.
-struct CodecOwner final : net::ConnectionCallbacks, ServerCodecCallbacks, ClientCodecCallbacks {
+struct CodecOwner : net::ConnectionCallbacks, ServerCodecCallbacks, ClientCodecCallbacks {
   void on_data(net::Buffer& input, bool end) override {
     received.append(input.view());
     if (!codec) return input.clear();
@@ -93,6 +93,7 @@ struct CodecOwner final : net::ConnectionCallbacks, ServerCodecCallbacks, Client
   }
   void on_stream_closed(RequestEncoder&) override { ++streams_closed; }
   void on_goaway() override { ++goaways; }
+  void on_max_concurrent_streams(uint32_t streams) override { max_streams = streams; }
 
   std::unique_ptr<net::Connection> connection;
   std::unique_ptr<Codec> codec;
@@ -100,6 +101,7 @@ struct CodecOwner final : net::ConnectionCallbacks, ServerCodecCallbacks, Client
   std::function<void(Message&)> on_request;
   std::string received, error;
   int streams_closed = 0, goaways = 0;
+  uint32_t max_streams = 0;
   bool connected = false, gone = false;
 };
 

@@ -12,9 +12,11 @@ class FloodGuard {
   static constexpr uint32_t kMaxConsecutiveEmpty = 1;
   static constexpr uint64_t kMaxPriorityPerStream = 100;
   static constexpr uint64_t kMaxWindowUpdatesPerData = 10;
-  static constexpr uint32_t kMaxContinuations = 64;  // in one head
-  static constexpr uint64_t kMaxResets = 500;        // beyond one for each completed stream
-  static constexpr size_t kMaxOutboundAcks = 1000;   // SETTINGS and PING answers not yet sent
+  // In one head; as nghttp2's own bound (CVE-2024-28182). The largest head needs four.
+  static constexpr uint32_t kMaxContinuations = 8;
+  // Beyond one for each completed stream: resets by the peer, and those that it made us send.
+  static constexpr uint64_t kMaxResets = 500;
+  static constexpr size_t kMaxOutboundAcks = 1000;  // SETTINGS and PING answers not yet sent
 
   // Each is false when the peer has gone too far.
   bool empty_frame(bool empty) {

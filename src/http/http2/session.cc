@@ -195,7 +195,7 @@ Status Session::receive(net::Buffer& input) {
   busy_ = false;
   input.clear();
   if (gone_) return {};
-  if (flooded_ || taken == NGHTTP2_ERR_FLOODED) {
+  if (flooded_ || taken == NGHTTP2_ERR_FLOODED || taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
     ++stats_.flood_closed;
     nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
     pump();
@@ -234,7 +234,8 @@ bool Session::frame_allowed(const nghttp2_frame_hd& frame) {
       allowed = flood_.window_update();
       break;
     case NGHTTP2_RST_STREAM:
-      allowed = flood_.reset();
+      // A server may refuse as many of our streams as it likes.
+      allowed = !server_ || flood_.reset();
       break;
     default:
       break;
@@ -293,12 +294,12 @@ void Session::on_head_complete(Stream& stream, bool end_stream) {
   stream.incoming_bytes_ = stream.incoming_count_ = 0;
   stream.remote_ended_ = end_stream;
   if (stream.head_received_) {
-    if (stream.incoming_too_large_) return stream.deliver_bad_head(431, "http2.too_many_trailers");
+    if (stream.incoming_too_large_) return refuse_head(stream, 431, "http2.too_many_trailers");
     return stream.deliver_trailers(std::move(headers));
   }
   const int status = headers.status();
   stream.head_received_ = server_ || status >= 200;
-  if (stream.incoming_too_large_) return stream.deliver_bad_head(431, "http2.too_many_headers");
+  if (stream.incoming_too_large_) return refuse_head(stream, 431, "http2.too_many_headers");
   if (!server_) {
     if (stream.extended_connect_ && status == 200) {
       headers.set(HeaderId::Status, "101");
@@ -306,8 +307,7 @@ void Session::on_head_complete(Stream& stream, bool end_stream) {
     }
     return stream.deliver_head(std::move(headers), end_stream);
   }
-  if (!check_request(headers))
-    return stream.deliver_bad_head(400, "http2.violation.of.messaging.rule");
+  if (!check_request(headers)) return refuse_head(stream, 400, "http2.violation.of.messaging.rule");
   if (const auto protocol = headers.get(HeaderId::PseudoProtocol)) {
     // RFC 8441, shown as what it would be in HTTP/1.1.
     stream.extended_connect_ = true;
@@ -334,7 +334,20 @@ bool Session::check_request(HeaderMap& headers) {
   return is_authority(headers.authority());
 }
 
+// A head that we refuse costs its sender no more than a reset.
+void Session::refuse_head(Stream& stream, int status, std::string_view details) {
+  if (server_ && !flood_.reset()) flooded_ = true;
+  stream.refused_ = true;
+  stream.deliver_bad_head(status, details);
+}
+
 // ---- out ----
+
+void Session::submit_reset(int32_t id, uint32_t code) {
+  // (A client's stream that is not there yet is taken out of nghttp2's queue by this.)
+  if (server_ && nghttp2_session_find_stream(session_, id) == nullptr) return;
+  if (nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code) == 0) ++own_resets_;
+}
 
 void Session::pump() {
   if (busy_ || gone_) return;
@@ -372,6 +385,7 @@ void Session::write_data_frame(Stream& stream, const uint8_t* frame_header, size
 
 void Session::frame_sent(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_GOAWAY) ++stats_.goaway_sent;
+  if (frame.hd.type == NGHTTP2_RST_STREAM) count_sent_reset();
   Stream* stream = Callbacks::stream(session_, frame.hd.stream_id);
   if (stream == nullptr) return;
   if (frame.hd.type == NGHTTP2_HEADERS && !stream->head_sent_) {
@@ -383,8 +397,18 @@ void Session::frame_sent(const nghttp2_frame& frame) {
   if (frame_ends(frame)) {
     stream->local_sent_ = true;
     if (stream->reset_when_sent_ && !stream->remote_ended_) {
-      nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id, NGHTTP2_NO_ERROR);
+      submit_reset(frame.hd.stream_id, NGHTTP2_NO_ERROR);
     }
+  }
+}
+
+// A peer whose frames are made to be refused has its streams reset as cheaply as one that resets
+// them itself (CVE-2025-8671). Our own resets are decisions of the layers above and do not count.
+void Session::count_sent_reset() {
+  if (own_resets_ > 0) {
+    --own_resets_;
+  } else if (server_ && !flood_.reset()) {
+    flooded_ = true;
   }
 }
 
@@ -402,7 +426,7 @@ void Session::tell_pending() {
 
 void Session::finish_stream(Stream& stream, uint32_t code) {
   const bool complete = stream.remote_ended_ && stream.local_sent_;
-  if (complete) flood_.stream_completed();
+  if (complete && !stream.refused_) flood_.stream_completed();
   StreamCallbacks* callbacks = std::exchange(stream.callbacks_, nullptr);
   if (!complete && !stream.abandoned_ && callbacks != nullptr) {
     ResetReason reason = ResetReason::ProtocolError;  // nghttp2 gave it up

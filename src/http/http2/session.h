@@ -67,6 +67,7 @@ class Stream : public net::DeferredDeletable {
   bool provider_ = false;     // nghttp2 has our data source
   bool head_sent_ = false;
   bool reset_when_sent_ = false;
+  bool refused_ = false;    // a head of it broke our rules
   bool abandoned_ = false;  // its owner gave it up; only its last bytes still go out
   bool above_watermark_ = false;
   bool below_due_ = false;
@@ -114,6 +115,9 @@ class Session {
   void finish_stream(Stream& stream, uint32_t error_code);
   void remove(Stream& stream);
   void on_head_complete(Stream& stream, bool end_stream);
+  void refuse_head(Stream& stream, int status, std::string_view details);
+  void submit_reset(int32_t id, uint32_t code);
+  void count_sent_reset();
   static bool check_request(HeaderMap& headers);
   void write_data_frame(Stream& stream, const uint8_t* frame_header, size_t length);
   bool take_field(Stream& stream, std::string_view name, std::string_view value);
@@ -130,6 +134,7 @@ class Session {
   bool busy_ = false;                                 // inside nghttp2
   bool gone_ = false;
   bool flooded_ = false;
+  uint64_t own_resets_ = 0;  // submitted by us and not sent yet
 };
 
 }  // namespace sennit::http::http2

@@ -162,10 +162,9 @@ void Stream::reset_by_us(ResetReason reason) {
   } else {
     ++session.session_stats().tx_reset;
     if (id_ > 0) {
-      nghttp2_submit_rst_stream(session.handle(), NGHTTP2_FLAG_NONE, id_,
-                                code_of(reason, is_server(), local_sent_));
+      session.submit_reset(id_, code_of(reason, is_server(), local_sent_));
+      nghttp2_session_set_stream_user_data(session.handle(), id_, nullptr);
     }
-    if (id_ > 0) nghttp2_session_set_stream_user_data(session.handle(), id_, nullptr);
     tell_closed();
     session.remove(*this);
   }

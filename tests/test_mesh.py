@@ -243,8 +243,8 @@ def test_the_exit_code_and_signals_pass_through(pair):
     assert job.process.wait(60) == 7
     mesh.write("trap.yaml", group("trap", free_port()).split("---")[0])
     trap = mesh.run("trap-v1", sys.executable, "-c",
-                    "import signal,sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9)); print('up', flush=True); signal.pause()")
-    trap.process.wait_output("up", 60)
+                    "import signal,sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(9)); print('trap is set', flush=True); signal.pause()")
+    trap.process.wait_output("trap is set", 60)
     assert trap.process.stop(signal.SIGTERM) == 9
 
 

@@ -40,7 +40,7 @@ class Proxy:
         self.admin_port = free_port()
         self.path = scratch / "bootstrap.yaml"
         self.path.write_text(yaml.safe_dump({
-            "node": {"id": "n", "cluster": "c"}, "admin": {"address": address(self.admin_port)},
+            "node": {"id": "node", "cluster": "cluster"}, "admin": {"address": address(self.admin_port)},
             "static_resources": {"listeners": listeners, "clusters": clusters}}))
         self.process = Process([program, "-c", self.path, "--concurrency", "2"], scratch / "proxy.log")
         def ready():

@@ -1,12 +1,72 @@
 #include "mesh/server/registrar.h"
 
+#include <google/protobuf/util/json_util.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "base/log.h"
+#include "mesh/api/decode.h"
 #include "mesh/model/mesh.h"
 
 namespace sennit::mesh {
+namespace {
 
-Registrar::Registrar(ConfigStore& store, std::chrono::milliseconds grace)
-    : store_(store), grace_(grace), thread_([this] { run(); }) {}
+namespace fs = std::filesystem;
+
+// A resource as it would be written by hand, in JSON.
+nlohmann::json to_document(const Resource& resource) {
+  std::string spec;
+  (void)google::protobuf::util::MessageToJsonString(*resource.spec, &spec);
+  return {{"apiVersion", resource.api_version},
+          {"kind", resource.kind},
+          {"metadata",
+           {{"name", resource.name},
+            {"namespace", resource.namespace_},
+            {"labels", resource.labels},
+            {"annotations", resource.annotations}}},
+          {"spec", nlohmann::json::parse(spec, nullptr, false)}};
+}
+
+}  // namespace
+
+Registrar::Registrar(ConfigStore& store, std::chrono::milliseconds grace, fs::path directory)
+    : store_(store), grace_(grace), directory_(std::move(directory)) {
+  load();
+  thread_ = std::thread([this] { run(); });
+}
+
+fs::path Registrar::file_of(const ResourceKey& key) const {
+  return directory_ / (key.namespace_ + "." + key.name + ".json");
+}
+
+void Registrar::load() {
+  std::error_code error;
+  fs::create_directories(directory_, error);
+  std::lock_guard lock(mutex_);
+  for (const auto& file : fs::directory_iterator(directory_, error)) {
+    std::ifstream stream(file.path());
+    nlohmann::json saved = nlohmann::json::parse(stream, nullptr, false);
+    if (!saved.is_object() || !saved.contains("node")) continue;
+    Decoded decoded = decode(saved["resource"].dump(), file.path().string());
+    if (decoded.resources.size() != 1) continue;
+    const ResourcePtr& entry = decoded.resources.front();
+    Registration& registration = registrations_[saved["node"].get<std::string>()];
+    registration.key = {entry->kind, entry->namespace_, entry->name};
+    registration.remove_at = std::chrono::steady_clock::now() + kReturnTime;
+    store_.register_workload(entry);
+  }
+}
+
+void Registrar::save(const std::string& node_id, const Resource& entry) const {
+  const fs::path path = file_of({entry.kind, entry.namespace_, entry.name});
+  const fs::path fresh = path.string() + ".new";
+  std::ofstream(fresh) << nlohmann::json{{"node", node_id}, {"resource", to_document(entry)}}.dump()
+                       << "\n";
+  std::error_code error;
+  fs::rename(fresh, path, error);
+  if (error) log::warn("registry", "cannot keep {}: {}", path.string(), error.message());
+}
 
 Registrar::~Registrar() {
   {
@@ -41,6 +101,7 @@ void Registrar::register_locked(Registration& registration) {
   }
   registration.key = {(*entry)->kind, (*entry)->namespace_, (*entry)->name};
   log::info("registry", "{} registered", (*entry)->display_name());
+  save(proxy.id, **entry);
   store_.register_workload(*entry);
 }
 
@@ -56,7 +117,7 @@ void Registrar::refresh() {
   std::lock_guard lock(mutex_);
   for (auto& [id, registration] : registrations_) {
     // Groups that came after their workloads; changed groups re-register on the next connection.
-    if (registration.key.name.empty()) register_locked(registration);
+    if (registration.key.name.empty() && registration.proxy) register_locked(registration);
   }
 }
 
@@ -72,6 +133,8 @@ void Registrar::run() {
       } else if (registration.remove_at <= now) {
         log::info("registry", "{} left", item->first);
         store_.unregister_workload(registration.key);
+        std::error_code ignored;
+        fs::remove(file_of(registration.key), ignored);
         item = registrations_.erase(item);
       } else {
         next = std::min(next, registration.remove_at);

@@ -20,8 +20,8 @@ google::protobuf::Timestamp timestamp(std::chrono::system_clock::time_point time
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
 }
 
-AdminResponse json(const google::protobuf::Message& message) {
-  auto text = to_json(message);
+AdminResponse json(const google::protobuf::Message& message, bool with_defaults = false) {
+  auto text = to_json(message, true, with_defaults);
   if (!text) return {.status = 500, .body = text.error().message + "\n"};
   return {.body = std::move(*text), .content_type = kJson};
 }
@@ -202,7 +202,7 @@ std::vector<AdminHandler> admin_handlers(AdminContext context) {
          return ok();
        }},
       {"/server_info", "version, state and command line", false,
-       [shared](Request) { return json(shared->server_info()); }},
+       [shared](Request) { return json(shared->server_info(), true); }},
       {"/stats", "statistics (?usedonly, ?filter=RE2, ?format=text|json|prometheus)", false,
        [shared](Request request) { return stats(*shared, request); }},
       {"/stats/prometheus", "statistics in Prometheus' format", false,

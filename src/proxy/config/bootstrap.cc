@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "proxy/config/linked_types.h"
 #include "proxy/config/supported_bootstrap_fields.h"
 #include "proxy/config/yaml.h"
 
@@ -100,6 +101,7 @@ Status check_bootstrap(const Bootstrap& bootstrap) {
 }
 
 Result<Bootstrap> load_bootstrap(const BootstrapSource& source) {
+  link_known_types();
   Bootstrap bootstrap;
   if (source.path.empty() && source.yaml.empty()) {
     return fail("at least one of --config-path and --config-yaml is needed");

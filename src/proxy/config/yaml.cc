@@ -257,10 +257,12 @@ Status parse_yaml_into(std::string_view text, const std::string& source,
   return {};
 }
 
-Result<std::string> to_json(const google::protobuf::Message& message, bool pretty) {
+Result<std::string> to_json(const google::protobuf::Message& message, bool pretty,
+                            bool with_defaults) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = pretty;
   options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = with_defaults;
   std::string out;
   const auto status = google::protobuf::util::MessageToJsonString(message, &out, options);
   if (!status.ok()) {

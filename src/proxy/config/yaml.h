@@ -24,6 +24,7 @@ Status parse_yaml_into(std::string_view text, const std::string& source,
 
 // The message as protobuf JSON with snake_case names, as Envoy's admin endpoints print it. An Any
 // whose type is not linked in makes it an error.
-Result<std::string> to_json(const google::protobuf::Message& message, bool pretty = true);
+Result<std::string> to_json(const google::protobuf::Message& message, bool pretty = true,
+                            bool with_defaults = false);
 
 }  // namespace sennit::proxy

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "identity/file_secrets.h"
 #include "xds/watch.h"
 
 namespace sennit::identity {
@@ -35,6 +36,7 @@ class Secrets final : public xds::Resources {
   xds::Resource one(std::string_view, std::string_view name) const override {
     auto found = by_name.find(name);
     if (found != by_name.end()) return found->second;
+    if (auto secret = file_secret(name)) return to_resource(*secret);
     return {.name = std::string(name), .bytes = nullptr, .hash = 0};
   }
 };

@@ -67,7 +67,7 @@ class InboundMaker {
 
   // One listener for all ports, behind the kernel's redirection.
   Listener redirected(const std::vector<InboundPort>& ports) {
-    Listener listener = make_listener("virtualInbound", "0.0.0.0", kInboundPort, true);
+    Listener listener = make_listener("virtualInbound", "0.0.0.0", listen_port(), true);
     black_hole(listener);
     passthrough(listener);
     for (const auto& port : ports) {
@@ -110,10 +110,15 @@ class InboundMaker {
     add_listener_access_log(mesh_, *listener.mutable_access_log());
   }
 
+  uint32_t listen_port() const {
+    int32_t configured = mesh_.config().proxy_inbound_listen_port();
+    return configured == 0 ? kInboundPort : static_cast<uint32_t>(configured);
+  }
+
   // The last listener filter does not look at connections to these ports.
-  static void skip(Listener& listener, const std::vector<uint32_t>& ports) {
+  void skip(Listener& listener, const std::vector<uint32_t>& ports) const {
     auto* filter = listener.mutable_listener_filters(listener.listener_filters_size() - 1);
-    std::vector<uint32_t> all = {kInboundPort};
+    std::vector<uint32_t> all = {listen_port()};
     all.insert(all.end(), ports.begin(), ports.end());
     auto* disabled = filter->mutable_filter_disabled();
     for (uint32_t port : all) {
@@ -127,7 +132,7 @@ class InboundMaker {
   void black_hole(Listener& listener) {
     FilterChain& chain = *listener.add_filter_chains();
     chain.set_name("virtualInbound-blackhole");
-    chain.mutable_filter_chain_match()->mutable_destination_port()->set_value(kInboundPort);
+    chain.mutable_filter_chain_match()->mutable_destination_port()->set_value(listen_port());
     add_network_exchange(proxy_, chain);
     add_tcp_proxy(mesh_, proxy_, Direction::Inbound, kBlackHoleCluster, false, chain);
   }

@@ -14,6 +14,7 @@ namespace sennit::mesh {
 namespace {
 
 constexpr const char* kAnyAddress = "0.0.0.0";
+constexpr const char* kLoopback = "127.0.0.1";
 // How long a TLS handshake may take on a connection that was accepted.
 constexpr int64_t kHandshakeSeconds = 15;
 
@@ -50,18 +51,25 @@ class OutboundMaker {
   void of_egress(const ProxyScope::Listener& part) {
     const auto& egress = *part.egress;
     Protocol protocol = parse_protocol(egress.port().protocol());
-    std::string bind = egress.bind().empty() ? kAnyAddress : egress.bind();
+    // captureMode NONE: the application is told of the listener, the kernel sends nothing there.
+    bool bound = egress.capture_mode() == api::CaptureMode::NONE;
+    std::string bind = egress.bind();
+    if (bind.empty()) bind = bound ? kLoopback : kAnyAddress;
+    uint32_t number = egress.port().number();
     if (is_http(protocol)) {
-      add_http(bind, egress.port().number(), std::to_string(egress.port().number()), false);
+      add_http(bind, number, std::to_string(number), false);
+      if (bound) entries_.at(key_of(bind, number)).bind = true;
       return;
     }
     for (const auto& service : part.services) {
       for (const auto& port : service->ports) {
         ServicePort as = port;
         if (protocol != Protocol::Auto) as.protocol = protocol;
-        of_port(part, *service, as, egress.bind());
+        of_port(part, *service, as, bound ? bind : egress.bind());
       }
     }
+    auto made = entries_.find(key_of(bind, number));
+    if (bound && made != entries_.end()) made->second.bind = true;
   }
 
   void of_port(const ProxyScope::Listener& part, const Service& service, const ServicePort& port,
@@ -92,14 +100,17 @@ class OutboundMaker {
     }
   }
 
+  static std::string key_of(const std::string& address, uint32_t port) {
+    return fmt::format("{}_{}", address, port);
+  }
+
   Entry& entry(const std::string& address, uint32_t port, bool& fresh) {
-    std::string key = fmt::format("{}_{}", address, port);
+    std::string key = key_of(address, port);
     auto [at, added] = entries_.try_emplace(key);
     fresh = added;
     if (added) {
       order_.push_back(key);
       at->second.listener = make_listener(key, address, port, false);
-      at->second.listener.mutable_bind_to_port()->set_value(false);
     }
     return at->second;
   }
@@ -152,6 +163,7 @@ class OutboundMaker {
 
   Listener finished(Entry& at) const {
     Listener& out = at.listener;
+    if (!at.bind) out.mutable_bind_to_port()->set_value(false);
     bool any = out.address().socket_address().address() == kAnyAddress;
     bool whole = false;
     for (auto& chain : at.tcp) {
@@ -170,11 +182,13 @@ class OutboundMaker {
   }
 
   Listener catch_all() const {
-    Listener out = make_listener("virtualOutbound", kAnyAddress, kOutboundPort, false);
+    uint32_t configured = static_cast<uint32_t>(mesh_.config().proxy_listen_port());
+    uint32_t port = configured == 0 ? kOutboundPort : configured;
+    Listener out = make_listener("virtualOutbound", kAnyAddress, port, false);
     out.mutable_use_original_dst()->set_value(true);
     FilterChain& loop = *out.add_filter_chains();
     loop.set_name("virtualOutbound-blackhole");
-    loop.mutable_filter_chain_match()->mutable_destination_port()->set_value(kOutboundPort);
+    loop.mutable_filter_chain_match()->mutable_destination_port()->set_value(port);
     add_tcp_proxy(mesh_, proxy_, Direction::Outbound, kBlackHoleCluster, false, loop);
     FilterChain rest = fallthrough();
     rest.clear_filter_chain_match();

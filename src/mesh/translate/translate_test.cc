@@ -1,14 +1,11 @@
 // A small mesh of ours, and what translation makes of it for a sidecar, a server and a gateway.
-#include "mesh/translate/translate.h"
-
 #include <envoy/config/cluster/v3/cluster.pb.h>
 #include <envoy/config/endpoint/v3/endpoint.pb.h>
 #include <envoy/config/listener/v3/listener.pb.h>
 #include <envoy/config/route/v3/route.pb.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include "mesh/api/decode.h"
+#include "mesh/translate/test_meshes.h"
 
 namespace sennit::mesh {
 namespace {
@@ -62,14 +59,6 @@ spec:
   - route: [{destination: {host: oven}}]
 )";
 
-constexpr const char* kSecondOven = R"(
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: {name: oven-b, namespace: bakery}
-spec: {address: 127.0.9.2, labels: {app: oven, version: v1}, serviceAccount: oven}
-)";
-
 constexpr const char* kFront = R"(
 ---
 apiVersion: networking.istio.io/v1
@@ -88,16 +77,6 @@ spec:
   http: [{route: [{destination: {host: oven}}]}]
 )";
 
-std::vector<ResourcePtr> resources_of(const std::string& text) {
-  Decoded decoded = decode(text, "bakery.yaml");
-  for (const auto& diagnostic : decoded.diagnostics) ADD_FAILURE() << diagnostic.to_string();
-  return decoded.resources;
-}
-
-std::shared_ptr<const Mesh> mesh_of(const std::string& text) {
-  return Mesh::build(resources_of(text), std::make_shared<api::MeshConfig>());
-}
-
 Proxy sidecar(const std::string& ip = "127.0.9.100") {
   Proxy proxy;
   proxy.ip = ip;
@@ -105,13 +84,6 @@ Proxy sidecar(const std::string& ip = "127.0.9.100") {
   proxy.namespace_ = "bakery";
   proxy.dns_domain = "bakery.svc.cluster.local";
   return proxy;
-}
-
-template <typename Message>
-Message parse(const XdsResource& resource) {
-  Message message;
-  EXPECT_TRUE(resource.bytes && message.ParseFromString(*resource.bytes)) << resource.name;
-  return message;
 }
 
 std::vector<std::string> names(const std::vector<XdsResource>& resources) {
@@ -231,19 +203,6 @@ TEST(Translate, WithoutInterceptionEachServiceHasAnAddress) {
   ASSERT_EQ(config.virtual_hosts_size(), 1);
   EXPECT_THAT(config.virtual_hosts(0).domains(), ElementsAre("*"));
   EXPECT_EQ(config.virtual_hosts(0).routes_size(), 2);
-}
-
-TEST(Mesh, AnEndpointMoreTouchesOnlyItsService) {
-  auto resources = resources_of(kBakery);
-  auto first = Mesh::build(resources, std::make_shared<api::MeshConfig>());
-  for (const auto& more : resources_of(kSecondOven)) resources.push_back(more);
-  auto second = Mesh::build(resources, std::make_shared<api::MeshConfig>(), first.get());
-  ChangeSummary change = summarize(first.get(), *second);
-  EXPECT_FALSE(change.everything);
-  EXPECT_THAT(change.services, ElementsAre("oven.bakery.svc.cluster.local"));
-  EXPECT_THAT(change.workload_addresses, ElementsAre("127.0.9.2"));
-  auto till = second->service("till.bakery.svc.cluster.local", "bakery");
-  EXPECT_EQ(first->workloads(*till), second->workloads(*till));
 }
 
 }  // namespace

@@ -127,9 +127,9 @@ TEST(Mesh, ServicesAreSeenWhereTheyAreExportedTo) {
   std::string text = kTheatre;
   text += "  exportTo: [\".\"]\n";
   auto mesh = mesh_of(text);
-  EXPECT_THAT(hostnames(mesh->scope(client("backstage"))->services),
-              ElementsAre("stage.theatre.svc.cluster.local",
-                          "wardrobe.backstage.svc.cluster.local"));
+  EXPECT_THAT(
+      hostnames(mesh->scope(client("backstage"))->services),
+      ElementsAre("stage.theatre.svc.cluster.local", "wardrobe.backstage.svc.cluster.local"));
   EXPECT_THAT(hostnames(mesh->scope(client("theatre"))->services),
               ElementsAre("stage.theatre.svc.cluster.local"));
 }

@@ -1,4 +1,6 @@
 // Compiles an HttpConnectionManager resource into HcmSettings.
+#include <envoy/extensions/request_id/uuid/v3/uuid.pb.h>
+
 #include <algorithm>
 
 #include "proxy/stream/hcm_settings.h"
@@ -55,12 +57,13 @@ Status read_forwarding(const Config& config, HcmSettings& settings) {
     if (!cidr) return std::unexpected(cidr.error().within("internal_address_config.cidr_ranges"));
     settings.internal_ranges.push_back(*cidr);
   }
-  const auto& id = config.request_id_extension();
-  constexpr std::string_view kUuid =
-      "type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig";
-  if (id.has_typed_config() && id.typed_config().type_url() != kUuid) {
+  if (!config.request_id_extension().has_typed_config()) return {};
+  // Both of its settings are about traces, which need a provider to be sampled for.
+  using Uuid = envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
+  Uuid uuid;
+  if (!config.request_id_extension().typed_config().UnpackTo(&uuid)) {
     return fail("request_id_extension.typed_config: {} is not supported",
-                id.typed_config().type_url());
+                config.request_id_extension().typed_config().type_url());
   }
   return {};
 }

@@ -4,8 +4,6 @@
 
 #include <cmath>
 
-#include "proxy/upstream/outlier_detector.h"
-
 namespace sennit::proxy {
 namespace {
 
@@ -70,7 +68,8 @@ TEST(Balancer, HashingKeepsMostKeysOfTheHostsThatStay) {
       if (old == gone) continue;
       ++(old == after.pick(context).host ? stayed : moved);
     }
-    // A remainder would move three in four; rings that are filled up again to their minimum move few.
+    // A remainder would move three in four; rings that are filled up again to their minimum move
+    // few.
     EXPECT_LT(moved, stayed / 3);
   }
 }
@@ -96,37 +95,6 @@ TEST(PriorityLoads, SpillOverFollowsOverprovisioning) {
   EXPECT_EQ(compute_priority_loads(half, 140, 50).healthy, (std::vector<uint32_t>{70, 30}));
   const PriorityHealth enough[] = {{10, 8, 0}, {10, 10, 0}};
   EXPECT_EQ(compute_priority_loads(enough, 140, 50).healthy, (std::vector<uint32_t>{100, 0}));
-}
-
-TEST(OutlierDetector, ALoneHostStaysUnlessThePercentAllowsIt) {
-  stats::Registry registry;
-  for (uint32_t percent : {10u, 100u}) {
-    OutlierConfig config;
-    config.max_ejection_percent = percent;
-    OutlierDetector detector(config, {}, registry.new_shard(), [] { return 0; }, [] {});
-    HostSet set = hosts_with_weights({1});
-    detector.set_hosts(set.hosts);
-    detector.on_consecutive(set.hosts[0], OutlierEvent::Consecutive5xx, {});
-    EXPECT_EQ(set.hosts[0]->healthy(), percent == 10);
-  }
-}
-TEST(OutlierDetector, EachEjectionIsLongerByTheBaseTime) {
-  stats::Registry registry;
-  OutlierConfig config;
-  config.max_ejection_percent = 100;
-  OutlierDetector detector(config, {}, registry.new_shard(), [] { return 0; }, [] {});
-  HostSet set = hosts_with_weights({1});
-  const Host& host = *set.hosts[0];
-  detector.set_hosts(set.hosts);
-  net::TimePoint now{};
-  for (int time : {30, 60}) {
-    detector.on_consecutive(set.hosts[0], OutlierEvent::Consecutive5xx, now);
-    detector.on_interval(now + std::chrono::seconds(time - 1));
-    EXPECT_FALSE(host.healthy());
-    now += std::chrono::seconds(time);
-    detector.on_interval(now);
-    EXPECT_TRUE(host.healthy());
-  }
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ APP = textwrap.dedent("""
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
         def do_GET(self):
             if self.path.startswith("/call/"):
                 _, _, name, path = self.path.split("/", 3)

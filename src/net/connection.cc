@@ -71,10 +71,12 @@ void Connection::start() {
   if (watched_) return;
   watched_ = true;
   loop_.add(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, this);
-  // A plaintext connection is open at once, so that its owner may write first.
+  // A plaintext connection is open at once, so that its owner may write first. A handshake that is
+  // done or failed already (the peer may be quick) is told from the loop, not from inside here.
   const auto status = transport_->handshake(fd_.get()).status;
-  if (status == IoStatus::Ok) state_ = State::Open;
-  if (status == IoStatus::Error || redeliver_) loop_.requeue(fd_.get(), 0);
+  const bool secured = transport_->tls_info() != nullptr;
+  if (status == IoStatus::Ok && !secured) state_ = State::Open;
+  if (status == IoStatus::Error || secured || redeliver_) loop_.requeue(fd_.get(), 0);
 }
 
 std::unique_ptr<Connection> Connection::connect(EventLoop& loop, const Address& remote,

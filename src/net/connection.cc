@@ -181,6 +181,9 @@ bool Connection::advance_handshake() {
   }
   state_ = State::Open;
   timer_.reset();
+  // The handshake's last read may have taken the first bytes of the stream along: the socket will
+  // not tell of them again.
+  if (transport_->tls_info()) read_ready_ = true;
   if (!callbacks_) {
     // Nobody listens yet.
   } else if (!server_side_) {

@@ -121,7 +121,7 @@ def test_ending_it_leaves_nothing_behind(scratch):
     try:
         example.ready()
         pids = [int(line.split("/")[2]) for line in _processes_mentioning(str(scratch))]
-        assert len(pids) > 10
+        assert len(pids) >= 9  # up, control, six workloads, the gateway
     finally:
         example.close()
     until(lambda: not _processes_mentioning(str(scratch)), 10, "every process to be gone")

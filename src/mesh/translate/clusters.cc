@@ -53,7 +53,12 @@ class ClusterMaker {
   }
 
  private:
-  void add(const Cluster& cluster) {
+  void add(Cluster cluster) {
+    // Proxyless gRPC knows round robin and ring hash (gRFC A28, A42) and refuses the others.
+    const auto policy = cluster.lb_policy();
+    if (proxy_.is_grpc && (policy == Cluster::LEAST_REQUEST || policy == Cluster::RANDOM)) {
+      cluster.set_lb_policy(Cluster::ROUND_ROBIN);
+    }
     if (seen_.insert(cluster.name()).second) out_.push_back(make_resource(cluster.name(), cluster));
   }
 

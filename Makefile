@@ -20,7 +20,7 @@ build: deps ## Build build/release/sennit and build/release/sennit-proxy
 	cmake --preset release
 	cmake --build --preset release -j $(JOBS)
 
-test: build asan e2e ## Everything: unit tests under sanitizers, end-to-end tests on the release build
+test: build unit e2e ## Unit tests, end-to-end tests on the release build (sanitizers: make asan, make tsan)
 
 unit: deps ## Unit tests
 	cmake --preset debug

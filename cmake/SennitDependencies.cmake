@@ -1,8 +1,11 @@
 # Libraries, each as a target. Debian's packages, and what `make deps` built (third_party/).
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Paths relative to the checkout: clones and build directories share what they compile.
+  set(SENNIT_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+                      ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${SENNIT_LAUNCHER})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SENNIT_LAUNCHER})
 endif()
 find_program(MOLD mold)
 if(MOLD)

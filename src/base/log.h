@@ -21,10 +21,10 @@ void write(spdlog::level::level_enum level, std::string_view component,
   logger->log(level, "[{}] {}", component, fmt::format(format, std::forward<Args>(args)...));
 }
 
-#define SENNIT_LOG_LEVEL(name)                                                              \
-  template <typename... Args>                                                               \
+#define SENNIT_LOG_LEVEL(name)                                                                \
+  template <typename... Args>                                                                 \
   void name(std::string_view component, fmt::format_string<Args...> format, Args&&... args) { \
-    write(spdlog::level::name, component, format, std::forward<Args>(args)...);             \
+    write(spdlog::level::name, component, format, std::forward<Args>(args)...);               \
   }
 SENNIT_LOG_LEVEL(debug)
 SENNIT_LOG_LEVEL(info)

@@ -14,7 +14,9 @@ struct Error {
   std::string message;
 
   // The same error, told from further out: "listener a: filter chain 0: ...".
-  Error within(std::string_view where) const { return Error{fmt::format("{}: {}", where, message)}; }
+  Error within(std::string_view where) const {
+    return Error{fmt::format("{}: {}", where, message)};
+  }
 };
 
 template <typename T>

@@ -36,8 +36,8 @@ void note_addresses(const Workloads& before, const Workloads& after, ChangeSumma
 
 ChangeSummary summarize(const Mesh* before, const Mesh& after) {
   ChangeSummary out;
-  bool rebuilt = before == nullptr || before->rules_ != after.rules_ ||
-                 before->services_ != after.services_;
+  bool rebuilt =
+      before == nullptr || before->rules_ != after.rules_ || before->services_ != after.services_;
   if (!rebuilt && before->config_ != after.config_) {
     rebuilt = before->config_->SerializeAsString() != after.config_->SerializeAsString();
   }

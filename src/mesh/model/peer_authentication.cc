@@ -11,10 +11,14 @@ using Mode = api::PeerAuthentication::MutualTLS;
 
 MutualTls resolve(Mode::Mode mode, MutualTls inherited) {
   switch (mode) {
-    case Mode::DISABLE: return MutualTls::Disable;
-    case Mode::PERMISSIVE: return MutualTls::Permissive;
-    case Mode::STRICT: return MutualTls::Strict;
-    default: return inherited;
+    case Mode::DISABLE:
+      return MutualTls::Disable;
+    case Mode::PERMISSIVE:
+      return MutualTls::Permissive;
+    case Mode::STRICT:
+      return MutualTls::Strict;
+    default:
+      return inherited;
   }
 }
 

@@ -81,8 +81,7 @@ void read_extensions(const envoy::config::core::v3::Node& node, Proxy& out) {
     const std::string& name = extension.name();
     if (name == "istio.stats") out.knows_istio_stats = true;
     if (name == "envoy.filters.http.peer_metadata") out.knows_peer_metadata = true;
-    if (name == "istio.metadata_exchange" ||
-        name == "envoy.filters.network.metadata_exchange") {
+    if (name == "istio.metadata_exchange" || name == "envoy.filters.network.metadata_exchange") {
       out.knows_metadata_exchange = true;
     }
     if (name == "istio.alpn") out.knows_istio_alpn = true;

@@ -26,10 +26,14 @@ uint32_t fnv1a(std::string_view text) {
 
 Resolution resolution_of(api::ServiceEntry::Resolution written) {
   switch (written) {
-    case api::ServiceEntry::STATIC: return Resolution::Static;
-    case api::ServiceEntry::DNS: return Resolution::Dns;
-    case api::ServiceEntry::DNS_ROUND_ROBIN: return Resolution::DnsRoundRobin;
-    default: return Resolution::None;
+    case api::ServiceEntry::STATIC:
+      return Resolution::Static;
+    case api::ServiceEntry::DNS:
+      return Resolution::Dns;
+    case api::ServiceEntry::DNS_ROUND_ROBIN:
+      return Resolution::DnsRoundRobin;
+    default:
+      return Resolution::None;
   }
 }
 
@@ -40,7 +44,8 @@ Workload make_workload(const api::WorkloadEntry& entry, const Labels& more_label
   out.labels = more_labels;
   for (const auto& [key, value] : entry.labels()) out.labels[key] = value;
   std::string locality = entry.locality();
-  if (auto found = out.labels.find("istio-locality"); locality.empty() && found != out.labels.end()) {
+  if (auto found = out.labels.find("istio-locality");
+      locality.empty() && found != out.labels.end()) {
     locality = found->second;
     std::ranges::replace(locality, '.', '/');
   }
@@ -105,8 +110,9 @@ ServicePtr of_kubernetes(const ResourcePtr& resource, const Mesh::Identity& iden
   service->name = resource->name;
   service->kubernetes = true;
   for (const auto& port : spec.ports()) {
-    ServicePort made{port.port(), port.name(),
-                     protocol_of_kubernetes_port(port.name(), port.protocol(), port.app_protocol())};
+    ServicePort made{
+        port.port(), port.name(),
+        protocol_of_kubernetes_port(port.name(), port.protocol(), port.app_protocol())};
     if (port.target_port().has_number()) made.target_port = port.target_port().number();
     // A target port by name is looked up among the workload's ports by that name.
     if (port.target_port().has_name()) made.name = port.target_port().name();
@@ -115,7 +121,8 @@ ServicePtr of_kubernetes(const ResourcePtr& resource, const Mesh::Identity& iden
   bool headless = spec.cluster_ip() == "None" || spec.cluster_ip().empty();
   if (!headless) service->addresses.push_back(spec.cluster_ip());
   for (const auto& address : spec.cluster_ips()) {
-    if (address != "None" && std::ranges::find(service->addresses, address) == service->addresses.end()) {
+    if (address != "None" &&
+        std::ranges::find(service->addresses, address) == service->addresses.end()) {
       service->addresses.push_back(address);
     }
   }
@@ -148,7 +155,8 @@ std::vector<ServicePtr> services_of_resource(const ResourcePtr& resource,
 }
 
 WorkloadPtr workload_of_entry(const Resource& entry) {
-  auto out = std::make_shared<Workload>(make_workload(entry.as<api::WorkloadEntry>(), entry.labels));
+  auto out =
+      std::make_shared<Workload>(make_workload(entry.as<api::WorkloadEntry>(), entry.labels));
   out->namespace_ = entry.namespace_;
   out->name = entry.name;
   auto own = entry.annotations.find(kApplicationPortsAnnotation);
@@ -196,7 +204,8 @@ void allocate_addresses(std::vector<ServicePtr>& services) {
       wanting.push_back(&service);
     }
   }
-  std::ranges::sort(wanting, {}, [](ServicePtr* s) { return std::tie((*s)->hostname, (*s)->namespace_); });
+  std::ranges::sort(wanting, {},
+                    [](ServicePtr* s) { return std::tie((*s)->hostname, (*s)->namespace_); });
   constexpr uint32_t kAddresses = kBytesInUse * kBytesInUse;
   std::set<uint32_t> taken;
   for (ServicePtr* service : wanting) {

@@ -33,9 +33,8 @@ bool imported(const std::vector<Import>& imports, const std::string& namespace_,
 bool imports_virtual_service(const std::vector<Import>& imports, const VirtualServiceRule& rule) {
   return std::ranges::any_of(imports, [&](const Import& import) {
     if (import.namespace_ != "*" && import.namespace_ != rule.resource->namespace_) return false;
-    return std::ranges::any_of(rule.spec.hosts(), [&](const std::string& host) {
-      return hosts_match(host, import.host);
-    });
+    return std::ranges::any_of(
+        rule.spec.hosts(), [&](const std::string& host) { return hosts_match(host, import.host); });
   });
 }
 

@@ -32,11 +32,11 @@ bool selects(const Labels& selector, const Labels& labels) {
 
 Protocol parse_protocol(std::string_view word) {
   static const std::map<std::string, Protocol, std::less<>> kProtocols = {
-      {"http", Protocol::Http},     {"http2", Protocol::Http2}, {"h2c", Protocol::Http2},
-      {"grpc", Protocol::Grpc},     {"https", Protocol::Https}, {"grpc-web", Protocol::GrpcWeb},
-      {"tls", Protocol::Tls},       {"tcp", Protocol::Tcp},     {"udp", Protocol::Udp},
-      {"mongo", Protocol::Tcp},     {"mysql", Protocol::Tcp},   {"redis", Protocol::Tcp},
-      {"postgres", Protocol::Tcp},  {"http_proxy", Protocol::Http},
+      {"http", Protocol::Http},    {"http2", Protocol::Http2},     {"h2c", Protocol::Http2},
+      {"grpc", Protocol::Grpc},    {"https", Protocol::Https},     {"grpc-web", Protocol::GrpcWeb},
+      {"tls", Protocol::Tls},      {"tcp", Protocol::Tcp},         {"udp", Protocol::Udp},
+      {"mongo", Protocol::Tcp},    {"mysql", Protocol::Tcp},       {"redis", Protocol::Tcp},
+      {"postgres", Protocol::Tcp}, {"http_proxy", Protocol::Http},
   };
   auto found = kProtocols.find(lower(word));
   return found == kProtocols.end() ? Protocol::Auto : found->second;
@@ -78,8 +78,8 @@ uint32_t Workload::application_port_of(const ServicePort& port) const {
 }
 
 std::string Workload::canonical_name() const {
-  return first_label(
-      labels, {"service.istio.io/canonical-name", "app.kubernetes.io/name", "app"}, name);
+  return first_label(labels, {"service.istio.io/canonical-name", "app.kubernetes.io/name", "app"},
+                     name);
 }
 
 std::string Workload::canonical_revision() const {

@@ -54,7 +54,7 @@ Locality parse_locality(std::string_view written);  // "region/zone/sub-zone"
 
 // One workload that answers for services.
 struct Workload {
-  std::string address;  // IP, DNS name or unix:///path
+  std::string address;                    // IP, DNS name or unix:///path
   std::map<std::string, uint32_t> ports;  // by service port name; others: the service's target port
   Labels labels;
   Locality locality;

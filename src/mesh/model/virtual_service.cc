@@ -82,9 +82,10 @@ void merge_delegates(VirtualServiceRule& rule, const Delegates& delegates, const
         root.delegate().namespace_().empty() ? from.namespace_ : root.delegate().namespace_();
     auto found = delegates.find({namespace_, root.delegate().name()});
     if (found == delegates.end()) {
-      complain(fmt::format("there is no VirtualService {}/{} without hosts to delegate to; requests "
-                           "go on to the next rule. Add it, or take the delegate out.",
-                           namespace_, root.delegate().name()));
+      complain(
+          fmt::format("there is no VirtualService {}/{} without hosts to delegate to; requests "
+                      "go on to the next rule. Add it, or take the delegate out.",
+                      namespace_, root.delegate().name()));
       continue;
     }
     const auto& exported = found->second->spec.export_to();
@@ -97,9 +98,10 @@ void merge_delegates(VirtualServiceRule& rule, const Delegates& delegates, const
       if (auto one = merge_delegate(root, leaf)) {
         *merged.Add() = std::move(*one);
       } else {
-        complain(fmt::format("a rule of VirtualService {}/{} can match nothing that this rule "
-                             "matches; it is left out",
-                             namespace_, root.delegate().name()));
+        complain(
+            fmt::format("a rule of VirtualService {}/{} can match nothing that this rule "
+                        "matches; it is left out",
+                        namespace_, root.delegate().name()));
       }
     }
   }

@@ -63,7 +63,8 @@ struct ControlPlane::Impl {
           std::vector<std::filesystem::path>{options.config[i]}, options.debounce));
       sources.back()->start([this, i](ChangeSet changes) { store->update(i, std::move(changes)); });
     }
-    registrar = std::make_unique<Registrar>(*store, options.deregister_after, options.state / "registered");
+    registrar =
+        std::make_unique<Registrar>(*store, options.deregister_after, options.state / "registered");
     rebuilder = std::make_unique<Rebuilder>(
         *store, mesh_config, Rebuilder::Timing{options.debounce, options.debounce_max},
         [this](std::shared_ptr<const Mesh> mesh, const ChangeSummary& change) {

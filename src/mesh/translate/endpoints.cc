@@ -21,9 +21,8 @@ endpoint_v3::LbEndpoint make_endpoint(const Mesh& mesh, const Workload& workload
   auto& metadata = *out.mutable_metadata()->mutable_filter_metadata();
   // The server's sidecar decides by the application's port, so it is what counts here too.
   uint32_t own = workload.application_port_of(port);
-  bool mutual =
-      workload.mutual_tls &&
-      mesh.mutual_tls(workload.namespace_, workload.labels, own) != MutualTls::Disable;
+  bool mutual = workload.mutual_tls &&
+                mesh.mutual_tls(workload.namespace_, workload.labels, own) != MutualTls::Disable;
   if (mutual) {
     (*metadata["envoy.transport_socket_match"].mutable_fields())["tlsMode"] = string_value("istio");
   }

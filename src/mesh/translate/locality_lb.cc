@@ -105,8 +105,8 @@ uint32_t label_priority(const Proxy& proxy, const api::LocalityLoadBalancerSetti
   for (const auto& written : setting.failover_priority()) {
     size_t equals = written.find('=');
     std::string key = written.substr(0, equals);
-    std::string wanted = equals == written.npos ? label_value(proxy.labels, own, key)
-                                                : written.substr(equals + 1);
+    std::string wanted =
+        equals == written.npos ? label_value(proxy.labels, own, key) : written.substr(equals + 1);
     if (wanted.empty() || label_value(workload.labels, workload.locality, key) != wanted) break;
     --left;
   }

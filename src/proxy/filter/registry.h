@@ -25,7 +25,7 @@ struct FilterBuildContext {
 };
 
 struct FilterType {
-  std::string_view type_url;   // "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors"
+  std::string_view type_url;  // "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors"
   Result<std::unique_ptr<FilterFactory>> (*create)(const google::protobuf::Any& config,
                                                    const FilterBuildContext& context);
   // Parses a typed_per_filter_config entry; nullptr where the filter takes none.

@@ -38,7 +38,9 @@ std::optional<uint64_t> header_hash(const http::HeaderMap& request, const std::s
 
 }  // namespace
 
-uint64_t stable_hash(std::string_view bytes) { return XXH64(bytes.data(), bytes.size(), 0); }
+uint64_t stable_hash(std::string_view bytes) {
+  return XXH64(bytes.data(), bytes.size(), 0);
+}
 
 HashPolicy::Trait HashPolicy::make_cookie_trait(const Config::Cookie& cookie) {
   Trait trait;

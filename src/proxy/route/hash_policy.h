@@ -1,6 +1,6 @@
 // hash_policy of a route: which of a request's traits consistent hashing goes by. Traits combine in
-// order; a `terminal` one that gave a hash ends the list. Hashes are Envoy's, so that requests land on
-// the same hosts as with Envoy.
+// order; a `terminal` one that gave a hash ends the list. Hashes are Envoy's, so that requests land
+// on the same hosts as with Envoy.
 #pragma once
 
 #include <envoy/config/route/v3/route_components.pb.h>

@@ -51,7 +51,8 @@ std::string method(const std::string& path, const std::string& plural, bool delt
 
 Discovery::Discovery(net::EventLoop& loop, DiscoveryTransport& transport,
                      const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
-                     const envoy::config::core::v3::Node& node, stats::Registry& registry, stats::Shard& shard, DiscoveryConsumers consumers)
+                     const envoy::config::core::v3::Node& node, stats::Registry& registry,
+                     stats::Shard& shard, DiscoveryConsumers consumers)
     : loop_(loop),
       transport_(transport),
       node_(node),

@@ -24,8 +24,8 @@ class Discovery {
  public:
   Discovery(net::EventLoop& loop, DiscoveryTransport& transport,
             const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
-            const envoy::config::core::v3::Node& node, stats::Registry& registry, stats::Shard& shard,
-            DiscoveryConsumers consumers);
+            const envoy::config::core::v3::Node& node, stats::Registry& registry,
+            stats::Shard& shard, DiscoveryConsumers consumers);
 
   bool has_clusters() const { return dynamic_.has_cds_config(); }
   bool has_listeners() const { return dynamic_.has_lds_config(); }

@@ -109,8 +109,8 @@ Status Server::Impl::build() {
   for (uint32_t i = 0; i < options.concurrency; ++i) {
     workers.push_back(std::make_unique<Worker>(clusters, registry, options.drain_time));
   }
-  discovery =
-      std::make_unique<Discovery>(loop, transport, bootstrap, node.node, registry, main_shard, consumers());
+  discovery = std::make_unique<Discovery>(loop, transport, bootstrap, node.node, registry,
+                                          main_shard, consumers());
   secrets.set_subscriber(
       [this](const std::string& name, const envoy::config::core::v3::ConfigSource& source) {
         // The cluster that serves secrets may be built after the one that needs them.

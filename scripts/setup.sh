@@ -47,7 +47,7 @@ if ! cmp -s tests/requirements.txt "$stamp"; then
   cp tests/requirements.txt "$stamp"
 fi
 
-# Go drives one test peer (go-control-plane). Debian 12's is too old; PyPI has a newer one.
+# Go drives one test peer (go-control-plane). Debian 12's is too old; a Python package brings a newer one.
 go_version=$(go version 2>/dev/null | sed -n 's/.*go1\.\([0-9]*\).*/\1/p')
 if [ "${go_version:-0}" -lt 26 ] && [ ! -x build/venv/bin/go ]; then
   echo "setup: Go into build/venv"

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "mesh/api/grpc_status.h"
 #include "mesh/translate/route_context.h"
 
 namespace sennit::mesh {
@@ -13,38 +14,13 @@ using envoy::type::v3::FractionalPercent;
 using HttpFault = envoy::extensions::filters::http::fault::v3::HTTPFault;
 using Cors = envoy::extensions::filters::http::cors::v3::CorsPolicy;
 constexpr double kMillionPerPercent = 10000;
+constexpr uint32_t kGrpcUnknown = 2;
 
 FractionalPercent fraction(const api::Percent& percent) {
   FractionalPercent out;
   out.set_numerator(static_cast<uint32_t>(std::lround(percent.value() * kMillionPerPercent)));
   out.set_denominator(FractionalPercent::MILLION);
   return out;
-}
-
-// The code of a gRPC status by name; UNKNOWN for one that gRPC does not have.
-uint32_t grpc_code(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"OK",
-                                                "CANCELLED",
-                                                "UNKNOWN",
-                                                "INVALID_ARGUMENT",
-                                                "DEADLINE_EXCEEDED",
-                                                "NOT_FOUND",
-                                                "ALREADY_EXISTS",
-                                                "PERMISSION_DENIED",
-                                                "RESOURCE_EXHAUSTED",
-                                                "FAILED_PRECONDITION",
-                                                "ABORTED",
-                                                "OUT_OF_RANGE",
-                                                "UNIMPLEMENTED",
-                                                "INTERNAL",
-                                                "UNAVAILABLE",
-                                                "DATA_LOSS",
-                                                "UNAUTHENTICATED"};
-  for (uint32_t code = 0; code < std::size(kNames); ++code) {
-    if (kNames[code] == name) return code;
-  }
-  constexpr uint32_t kUnknown = 2;
-  return kUnknown;
 }
 
 void join(const google::protobuf::RepeatedPtrField<std::string>& words, std::string& out) {
@@ -75,7 +51,8 @@ void set_fault(const api::HTTPFaultInjection& fault, route_v3::Route& route) {
     if (abort.error_type_case() == api::HTTPFaultInjection::Abort::kHttpStatus) {
       out.mutable_abort()->set_http_status(static_cast<uint32_t>(abort.http_status()));
     } else {
-      out.mutable_abort()->set_grpc_status(grpc_code(abort.grpc_status()));
+      out.mutable_abort()->set_grpc_status(
+          grpc_status_code(abort.grpc_status()).value_or(kGrpcUnknown));
     }
     *out.mutable_abort()->mutable_percentage() = fraction(abort.percentage());
   }

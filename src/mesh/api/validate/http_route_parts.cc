@@ -3,6 +3,7 @@
 #include <charconv>
 #include <optional>
 
+#include "mesh/api/grpc_status.h"
 #include "mesh/api/validate/http_route.h"
 
 namespace sennit::mesh {
@@ -48,27 +49,6 @@ bool is_retry_condition(std::string_view word) {
   if (is_one_of(word, kConditions)) return true;
   const auto status = number_of(word);
   return status && *status >= 100 && *status <= 599;
-}
-
-bool is_grpc_status(std::string_view word) {
-  static constexpr std::string_view kNames[] = {"OK",
-                                                "CANCELLED",
-                                                "UNKNOWN",
-                                                "INVALID_ARGUMENT",
-                                                "DEADLINE_EXCEEDED",
-                                                "NOT_FOUND",
-                                                "ALREADY_EXISTS",
-                                                "PERMISSION_DENIED",
-                                                "RESOURCE_EXHAUSTED",
-                                                "FAILED_PRECONDITION",
-                                                "ABORTED",
-                                                "OUT_OF_RANGE",
-                                                "UNIMPLEMENTED",
-                                                "INTERNAL",
-                                                "UNAVAILABLE",
-                                                "DATA_LOSS",
-                                                "UNAUTHENTICATED"};
-  return is_one_of(word, kNames);
 }
 
 void check_header_map(Checker& checker, const std::string& field, const StringMap& headers,
@@ -140,7 +120,7 @@ void check_fault(Checker& checker, const std::string& field, const api::HTTPFaul
   if (abort.has_http_status() && (abort.http_status() < 200 || abort.http_status() > 599))
     checker.error(below(path, "httpStatus"), "{} is no status; write 200 to 599",
                   abort.http_status());
-  if (abort.has_grpc_status() && !is_grpc_status(abort.grpc_status()))
+  if (abort.has_grpc_status() && !grpc_status_code(abort.grpc_status()))
     checker.error(below(path, "grpcStatus"),
                   "\"{}\" is no gRPC status; write a name such as "
                   "UNAVAILABLE",
